@@ -28,6 +28,7 @@ type Context struct {
 	results map[facsimile.Origin]result // of references, each evaluated once
 	running []running                   // references being evaluated, for cycles
 	evals   int                         // counts evaluations of references
+	lastErr error                       // of a map or list that was read
 }
 
 // result is what a reference gave.

@@ -2,7 +2,6 @@ package view
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -125,6 +124,13 @@ func (c *Context) fromState(path facsimile.Path, v facsimile.Value) (jinja.Value
 	return jinja.String(secret.Reveal()).WithTag(tag), nil
 }
 
+// note keeps the last error of a map or list, for walks over them that can only end early.
+func (c *Context) note(err error) {
+	if err != nil {
+		c.lastErr = err
+	}
+}
+
 // mapping is a map of the definition as templates read it.
 type mapping struct {
 	c    *Context
@@ -140,6 +146,7 @@ func (m mapping) Get(key string) (jinja.Value, bool, error) {
 		return jinja.Value{}, false, nil
 	}
 	v, err := m.c.toJinja(m.path.Child(key), e.Value, m.refs)
+	m.c.note(err)
 	return v, err == nil, err
 }
 
@@ -165,147 +172,7 @@ func (s sequence) Len() int { return s.v.Len() }
 
 // At implements jinja.Sequence.
 func (s sequence) At(i int) (jinja.Value, error) {
-	return s.c.toJinja(s.path.Index(i), s.v.Items()[i], s.refs)
-}
-
-// Show gives the value under a path of the definition with every reference evaluated and
-// every secret hidden: a generated one as its fingerprint, one not yet generated as Pending, a
-// value made from a secret without a fingerprint, and what differs per node or replica as
-// Deferred with its expression. It needs no key as long as no reference reads a secret.
-func (c *Context) Show(p facsimile.Path) (facsimile.Value, error) {
-	v, refs := c.root, true
-	for i, part := range p {
-		if off := v.Get("references"); off.Kind() == facsimile.Bool && !off.Bool() {
-			refs = false
-		}
-		next := v.Lookup(facsimile.Path{part})
-		if next.IsAbsent() {
-			return facsimile.Value{}, c.missing(p[:i], part, v)
-		}
-		v = next
-	}
-	return c.show(p, v, refs)
-}
-
-func (c *Context) missing(p facsimile.Path, part string, in facsimile.Value) error {
-	err := facsimile.Errorf(facsimile.BadInput, "no value %s in instance %s", p.Child(part), c.view.in.Instance)
-	var keys []string
-	for _, e := range in.Entries() {
-		keys = append(keys, e.Key)
-	}
-	if near := facsimile.Nearest(part, keys); len(near) > 0 {
-		return err.WithHint("did you mean %s?", p.Child(near[0]))
-	}
-	if len(keys) > 0 && len(keys) <= 12 {
-		return err.WithHint("there are: %s", strings.Join(keys, ", "))
-	}
-	return err
-}
-
-func (c *Context) show(p facsimile.Path, v facsimile.Value, refs bool) (facsimile.Value, error) {
-	switch v.Kind() {
-	case facsimile.Map:
-		if off := v.Get("references"); off.Kind() == facsimile.Bool && !off.Bool() {
-			refs = false
-		}
-		out := make([]facsimile.Entry, 0, v.Len())
-		for _, e := range v.Entries() {
-			shown, err := c.show(p.Child(e.Key), e.Value, refs)
-			if err != nil {
-				return facsimile.Value{}, err
-			}
-			e.Value = shown
-			out = append(out, e)
-		}
-		return facsimile.MapAt(out, v.Origin()), nil
-	case facsimile.List:
-		out := make([]facsimile.Value, v.Len())
-		for i, item := range v.Items() {
-			shown, err := c.show(p.Index(i), item, refs)
-			if err != nil {
-				return facsimile.Value{}, err
-			}
-			out[i] = shown
-		}
-		return facsimile.ListAt(out, v.Origin()), nil
-	case facsimile.Pending:
-		if e, ok := c.view.in.State.Secret(v.Str()); ok {
-			return facsimile.HiddenAt(e.Fingerprint, v.Origin()), nil
-		}
-		return v, nil
-	case facsimile.String:
-		if refs && c.isReference(v) {
-			return c.showReference(p, v)
-		}
-	}
-	return v, nil
-}
-
-func (c *Context) showReference(p facsimile.Path, v facsimile.Value) (facsimile.Value, error) {
-	j, err := c.reference(p, v)
-	var deferred *errDeferred
-	if errors.As(err, &deferred) {
-		return facsimile.DeferredAt(deferred.per, v.Str(), v.Origin()), nil
-	}
-	var missing *notGenerated
-	if errors.As(err, &missing) {
-		return facsimile.PendingAt(missing.key, v.Origin()), nil
-	}
-	if err != nil {
-		return facsimile.Value{}, err
-	}
-	return c.fromJinja(p, j, v.Origin())
-}
-
-// fromJinja makes the result of a reference a value again, as if it were written at o. What a
-// secret reached is hidden.
-func (c *Context) fromJinja(p facsimile.Path, j jinja.Value, o facsimile.Origin) (facsimile.Value, error) {
-	if c.Secret(j.Tag()) {
-		return facsimile.HiddenAt("", o), nil
-	}
-	switch j.Kind() {
-	case jinja.KindNone:
-		return facsimile.NullAt(o), nil
-	case jinja.KindBool:
-		b, _ := j.AsBool()
-		return facsimile.BoolAt(b, o), nil
-	case jinja.KindInt:
-		i, _ := j.AsInt()
-		return facsimile.BigAt(i, o), nil
-	case jinja.KindFloat:
-		f, _ := j.AsFloat()
-		return facsimile.FloatAt(f, o), nil
-	case jinja.KindString:
-		s, _ := j.AsString()
-		return facsimile.StringAt(s, o), nil
-	case jinja.KindList, jinja.KindTuple:
-		items := make([]facsimile.Value, 0, j.Len())
-		for item := range j.Items() {
-			v, err := c.fromJinja(p, item, o)
-			if err != nil {
-				return facsimile.Value{}, err
-			}
-			items = append(items, v)
-		}
-		return facsimile.ListAt(items, o), nil
-	case jinja.KindDict:
-		return c.fromDict(p, j, o)
-	}
-	return facsimile.Value{}, c.view.fault(o, "%s gives %s, which no definition can hold", p, j.Kind())
-}
-
-func (c *Context) fromDict(p facsimile.Path, j jinja.Value, o facsimile.Origin) (facsimile.Value, error) {
-	entries := make([]facsimile.Entry, 0, j.Len())
-	for key, value := range j.Pairs() {
-		name, ok := key.AsString()
-		if !ok {
-			return facsimile.Value{}, c.view.fault(o, "%s gives a map with %s as a key, want strings", p, key.Kind())
-		}
-		v, err := c.fromJinja(p.Child(name), value, o)
-		if err != nil {
-			return facsimile.Value{}, err
-		}
-		entries = append(entries, facsimile.Entry{Key: name, KeyAt: o, Value: v})
-	}
-	return facsimile.MapAt(entries, o), nil
+	v, err := s.c.toJinja(s.path.Index(i), s.v.Items()[i], s.refs)
+	s.c.note(err)
+	return v, err
 }
