@@ -2,12 +2,21 @@ package state
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
 	"time"
 
 	"filippo.io/age"
 
 	"facsimile.dev/facsimile"
+	"facsimile.dev/facsimile/internal/atomicfile"
 )
 
 // FilesOptions say where a Files is and who uses it.
@@ -20,14 +29,25 @@ type FilesOptions struct {
 	Recipients    []string       // who can open a state that is begun: age or SSH public keys
 	KeyDir        string         // the user's configuration folder, for a key where there is none
 
-	Who, Host string // for the journal and the lock
-	Now       func() time.Time
-	Random    io.Reader     // for new keys; envelopes take theirs from the system
-	LockWait  time.Duration // how long Commit waits for another process; 0 means 10 s
+	Who, Host string           // for the journal and the lock
+	Now       func() time.Time // nil means time.Now
+	Random    io.Reader        // for the root of a new state; nil means that of the system
+	LockWait  time.Duration    // how long Commit waits for another process; 0 means 10 s
 }
 
+// Format implements fmt.Formatter: options print without their identities.
+func (o FilesOptions) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "files in "+o.Dir) }
+
 // Files is a Store in a folder. It may be used by several goroutines and several processes.
-type Files struct{}
+type Files struct {
+	o    FilesOptions
+	fsys atomicfile.FS
+	lock func(ctx context.Context, path, what string, me holder, wait time.Duration) (func(), error)
+
+	mu      sync.Mutex
+	notices []Notice
+	opened  map[facsimile.Digest]*key // by the digest of key.age, and so never stale
+}
 
 // Notice is something that a person should be told, once.
 type Notice struct {
@@ -35,23 +55,234 @@ type Notice struct {
 	Hint string
 }
 
+// The names in the folder of a state.
+const (
+	keyName     = "key.age"
+	journalName = "journal"
+	secretsName = "secrets"
+	lockName    = ".lock"
+	entrySuffix = ".jsonl"
+)
+
+// Format implements fmt.Formatter: a store prints as its folder, without the keys that it holds.
+func (f *Files) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "files in "+f.o.Dir) }
+
 // OpenFiles checks the options. It neither reads nor makes anything yet.
-func OpenFiles(o FilesOptions) (*Files, error) { return &Files{}, nil }
+func OpenFiles(o FilesOptions) (*Files, error) {
+	switch {
+	case o.Dir == "":
+		return nil, facsimile.Errorf(facsimile.BadInput, "no folder for the state")
+	case o.ProjectID == "" || strings.ContainsAny(o.ProjectID, "\r\n"):
+		return nil, facsimile.Errorf(facsimile.BadInput, "%q cannot be the id of a project", o.ProjectID)
+	}
+	var problems facsimile.Problems
+	for _, text := range o.Recipients {
+		if _, err := parseRecipient(text); err != nil {
+			// The text may be a private key: it is not shown.
+			problems = append(problems, facsimile.Errorf(facsimile.BadInput, "cannot use a recipient: %w", err))
+		}
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	if o.LockWait == 0 {
+		o.LockWait = lockWait
+	}
+	return &Files{o: o, fsys: atomicfile.OS{}, lock: lock, opened: map[facsimile.Digest]*key{}}, nil
+}
 
 // Notices gives what there is to tell since the last call.
-func (f *Files) Notices() []Notice { return nil }
+func (f *Files) Notices() []Notice {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	told := f.notices
+	f.notices = nil
+	return told
+}
+
+func (f *Files) notify(n Notice) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.notices = append(f.notices, n)
+}
+
+func (f *Files) holder() holder {
+	return holder{Who: f.o.Who, Host: f.o.Host, PID: os.Getpid(), Since: f.o.Now()}
+}
+
+// path is that of a file of an instance.
+func (f *Files) path(in facsimile.Instance, parts ...string) string {
+	return filepath.Join(append([]string{f.o.Dir, string(in)}, parts...)...)
+}
 
 // Load implements Store.
 func (f *Files) Load(ctx context.Context, in facsimile.Instance) (Snapshot, error) {
-	return Snapshot{}, nil
-}
-
-// Commit implements Store.
-func (f *Files) Commit(ctx context.Context, in facsimile.Instance, base Head, c Change) (Head, error) {
-	return Head{}, facsimile.Errorf(facsimile.Refused, "not there yet")
+	v, err := f.load(ctx, in)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	return Snapshot{shared: v, own: v}, nil
 }
 
 // History implements Store.
 func (f *Files) History(ctx context.Context, in facsimile.Instance) ([]JournalEntry, error) {
-	return nil, nil
+	v, err := f.load(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	var history []JournalEntry
+	for i := len(v.order) - 1; i >= 0; i-- {
+		history = append(history, v.order[i].public())
+	}
+	return history, nil
+}
+
+func (f *Files) load(ctx context.Context, in facsimile.Instance) (*version, error) {
+	if _, err := facsimile.ParseInstance(string(in)); err != nil {
+		return nil, facsimile.Errorf(facsimile.BadInput, "no state: %w", err)
+	}
+	names, err := f.fsys.ReadDir(f.path(in, journalName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, facsimile.Errorf(facsimile.Refused, "cannot read the state of %s: %w", in, err)
+	}
+	entries := make(map[Head]*entry, len(names))
+	var problems facsimile.Problems
+	for _, name := range names {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		head, ok := entryHead(name.Name())
+		if !ok {
+			continue
+		}
+		e, err := f.readEntry(in, head)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		entries[head] = e
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	v := newVersion(in, f.o.ProjectID, f)
+	if err := v.fold(entries); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// entryHead reads the name of an entry's file. Other files of the folder are none of ours.
+func entryHead(name string) (Head, bool) {
+	digits, ok := strings.CutSuffix(name, entrySuffix)
+	if !ok {
+		return Head{}, false
+	}
+	d, err := facsimile.ParseDigest("sha256:" + digits)
+	return Head{d}, err == nil
+}
+
+func (f *Files) readEntry(in facsimile.Instance, head Head) (*entry, *facsimile.Error) {
+	path := f.path(in, journalName, head.Hex()+entrySuffix)
+	at := facsimile.Position{File: path}
+	text, err := f.fsys.ReadFile(path)
+	if err != nil {
+		return nil, facsimile.Errorf(facsimile.Refused, "cannot read an entry of the state of %s: %w", in, err)
+	}
+	if facsimile.DigestOf(text) != head.Digest {
+		return nil, facsimile.Errorf(facsimile.Refused, "an entry of the state of %s is damaged: its content is not what its name says", in).
+			WithAt(at).WithHint("it was cut short or edited: get the file back from version control or a backup")
+	}
+	e, err := decodeEntry(text)
+	switch {
+	case errors.Is(err, errFormat):
+		return nil, facsimile.Errorf(facsimile.Refused, "cannot read an entry of the state of %s: %w", in, err).
+			WithAt(at).WithHint("use the version of facs that wrote it, or a newer one")
+	case err != nil:
+		return nil, facsimile.Errorf(facsimile.Refused, "cannot read an entry of the state of %s: %w", in, err).WithAt(at)
+	case e.Project != f.o.ProjectID || e.Instance != in:
+		return nil, facsimile.Errorf(facsimile.Refused, "an entry in the state of %s of the project %q belongs to %s of the project %q",
+			in, f.o.ProjectID, e.Instance, e.Project).
+			WithAt(at).WithHint("states cannot be copied as files: passwords of one instance would become those of another")
+	}
+	return e, nil
+}
+
+// unlock implements vault.
+func (f *Files) unlock(v *version) (*key, error) {
+	k, err := f.openKey(v.instance, v.recipients)
+	if err != nil {
+		return nil, err
+	}
+	if v.newest != nil && !k.made(v.newest) {
+		return nil, facsimile.Errorf(facsimile.Refused,
+			"the newest entry in the state of %s, %s, was not sealed with the key of this state: somebody who cannot open it made it, or the key was replaced",
+			v.instance, v.newest.told()).
+			WithAt(facsimile.Position{File: f.path(v.instance, journalName, v.head.Hex()+entrySuffix)}).
+			WithHint("find out in version control who added it, and take it out; nothing of it was used")
+	}
+	return k, nil
+}
+
+// openKey opens key.age; recipients are those recorded, for the error.
+func (f *Files) openKey(in facsimile.Instance, recipients []string) (*key, error) {
+	path := f.path(in, keyName)
+	sealed, err := f.fsys.ReadFile(path)
+	if err != nil {
+		return nil, facsimile.Errorf(facsimile.Refused, "cannot read the sealed key of %s: %w", in, err).
+			WithHint("get the file back from version control or a backup: nothing opens the secrets without it")
+	}
+	sum := facsimile.DigestOf(sealed)
+	f.mu.Lock()
+	k := f.opened[sum]
+	f.mu.Unlock()
+	if k != nil {
+		return k, nil
+	}
+	ids, looked, err := f.identities()
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) == 0 {
+		return nil, noKey(in, recipients, looked)
+	}
+	text, err := decrypt(sealed, ids...)
+	if none := (*age.NoIdentityMatchError)(nil); errors.As(err, &none) {
+		return nil, noKey(in, recipients, looked)
+	}
+	if err == nil {
+		k, err = parseKey(text, f.o.ProjectID, in)
+	}
+	if err != nil {
+		return nil, facsimile.Errorf(facsimile.Refused, "cannot open the sealed key of %s: %w", in, err).
+			WithAt(facsimile.Position{File: path}).
+			WithHint("it was cut short, edited or replaced: get the file back from version control or a backup")
+	}
+	f.mu.Lock()
+	f.opened[sum] = k
+	f.mu.Unlock()
+	return k, nil
+}
+
+// envelope implements vault.
+func (f *Files) envelope(v *version, it *item) ([]byte, error) {
+	path := f.path(v.instance, secretsName, envelopeName(it))
+	sealed, err := f.fsys.ReadFile(path)
+	if err != nil {
+		return nil, facsimile.Errorf(facsimile.Refused, "cannot read the sealed secret %s of %s: %w", it.Secret, v.instance, err).
+			WithHint("get the file back from version control or a backup")
+	}
+	if facsimile.DigestOf(sealed) != it.Envelope {
+		return nil, facsimile.Errorf(facsimile.Refused,
+			"the file of the secret %s of %s is not the one that was committed as its generation %d", it.Secret, v.instance, it.Generation).
+			WithAt(facsimile.Position{File: path}).
+			WithHint("it was cut short, or replaced by an older, another or a foreign one: get it back from version control or a backup")
+	}
+	return sealed, nil
 }
