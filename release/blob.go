@@ -6,6 +6,7 @@ import (
 	"hash"
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	facsimile "facsimile.dev/facsimile"
@@ -57,6 +58,7 @@ type writer struct {
 	bytes   atomic.Int64
 	written atomic.Int64
 	stored  atomic.Int64
+	claimed sync.Map // digest: a goroutine of this writer writes it, or did
 }
 
 func (w *writer) stats() Stats {
@@ -82,7 +84,11 @@ func (w *writer) put(b []byte) (facsimile.Digest, error) {
 }
 
 // write makes the blob d of what fill writes, which must be size bytes of that digest.
+// Where another goroutine is at it already, that one's end is good enough: all must succeed.
 func (w *writer) write(d facsimile.Digest, size int64, fill func(io.Writer) error) (err error) {
+	if _, other := w.claimed.LoadOrStore(d, true); other {
+		return nil
+	}
 	f, err := os.CreateTemp(w.store.temp(), "blob-")
 	if err != nil {
 		return err

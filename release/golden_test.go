@@ -88,7 +88,7 @@ func TestGoldenStoreIsStillRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	f, _ := tree.Find("etc/tls.key")
-	if got := string(content1(t, s, f, keys)); got != "KEY é\u2028<&>" {
+	if got := string(contentOf(t, s, f, keys)); got != "KEY é\u2028<&>" {
 		t.Errorf("the secret is %q", got)
 	}
 }

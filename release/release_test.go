@@ -132,7 +132,7 @@ func TestPutAndReadBack(t *testing.T) {
 				t.Errorf("%s has no %s", node, path)
 				continue
 			}
-			if b := content1(t, again, f, keys); string(b) != content || f.Size != int64(len(content)) {
+			if b := contentOf(t, again, f, keys); string(b) != content || f.Size != int64(len(content)) {
 				t.Errorf("%s: %s is %q with size %d", node, path, b, f.Size)
 			}
 		}
@@ -142,7 +142,7 @@ func TestPutAndReadBack(t *testing.T) {
 	}
 }
 
-func content1(t testing.TB, s *release.Store, f facsimile.File, keys map[facsimile.Digest][32]byte) []byte {
+func contentOf(t testing.TB, s *release.Store, f facsimile.File, keys map[facsimile.Digest][32]byte) []byte {
 	t.Helper()
 	r, err := s.Blob(f.Digest)
 	if err != nil {
