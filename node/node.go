@@ -74,6 +74,7 @@ type Receipt struct {
 	Previous  facsimile.Digest `json:"previous_tree"` // zero: none was current
 	Time      time.Time        `json:"time"`          // the node's clock
 	Confirmed bool             `json:"confirmed"`
+	Reverted  bool             `json:"reverted,omitempty"` // what the switch did was undone by Revert
 }
 
 // Report is what a node says of itself without being changed.
@@ -81,7 +82,7 @@ type Report struct {
 	Owner    Owner            `json:"owner"`    // zero where the home is new
 	Promised uint64           `json:"promised"` // the highest epoch ever granted
 	Current  facsimile.Digest `json:"current"`  // the tree that current points to; zero: none
-	Last     Receipt          `json:"last"`     // the newest; zero where nothing was ever deployed
+	Last     Receipt          `json:"last"`     // the newest that was not reverted; zero where there is none
 	Exact    bool             `json:"exact"`    // Current is the tree that was asked about and every path of it is right on disk
 	Staged   bool             `json:"staged"`   // the tree that was asked about stands in releases/, complete
 	Free     uint64           `json:"free"`     // bytes that can still be written under the home
@@ -107,6 +108,7 @@ const (
 	EventConfirmed EventKind = "confirmed"
 	EventReleased  EventKind = "released" // the ballot was given back
 	EventUndone    EventKind = "undone"   // a half-done switch was found and undone or finished
+	EventPruned    EventKind = "pruned"   // old releases were removed
 )
 
 // Event is one line of a node's journal.
@@ -115,9 +117,12 @@ type Event struct {
 	Time  time.Time        `json:"time"`
 	Kind  EventKind        `json:"kind"`
 	Epoch uint64           `json:"epoch"`
-	Tree  facsimile.Digest `json:"tree,omitzero"`
-	Order *Order           `json:"order,omitempty"` // with staged and switched
+	Tree  facsimile.Digest `json:"tree,omitzero"`   // of a switch, and of one undone: what is current afterwards; zero: nothing
+	Order *Order           `json:"order,omitempty"` // with staged, switching, switched and undone
 	Note  string           `json:"note,omitempty"`
+
+	Previous facsimile.Digest `json:"previous_tree,omitzero"` // of a switch: what was current before
+	Revert   bool             `json:"revert,omitempty"`       // of a switch: it undoes that of the order
 }
 
 // Node is what a host can be asked. Every call ends when ctx does. Calls that change something
@@ -127,8 +132,9 @@ type Node interface {
 	// It changes nothing, not even a folder.
 	Look(ctx context.Context, tree facsimile.Digest) (Report, error)
 	// Promise grants b if its epoch is above any granted before and no unexpired lease of another
-	// token stands, claims the home for owner, and returns the report of before. Refused: another's
-	// owner mark, a non-empty home without one.
+	// token stands, claims the home for owner, and returns the report of before. The very ballot
+	// that is promised is granted again, which starts its lease anew. Refused: another's owner
+	// mark, a non-empty home without one.
 	Promise(ctx context.Context, b Ballot, owner Owner, lease time.Duration) (Report, error)
 	// Stage makes the order's tree for this node complete beside the live one, verified and
 	// synced. Nothing live changes. It may be called again after any failure.
