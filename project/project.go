@@ -3,122 +3,190 @@ package project
 import (
 	"context"
 	"errors"
-	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 
 	facsimile "facsimile.dev/facsimile"
+	"facsimile.dev/facsimile/define"
+	"facsimile.dev/facsimile/release"
+	"facsimile.dev/facsimile/state"
 )
 
-// Project is an open definition.
-type Project struct{}
+// Project is an open definition. It may be used by several goroutines at once.
+type Project struct {
+	o          Options
+	location   define.Location
+	sources    *facsimile.Sources
+	fsys       fs.FS
+	definition *define.Definition
+	instances  []define.InstanceInfo
+	name       string
 
-var errSoon = errors.New("not written yet")
+	mu      sync.Mutex
+	store   *state.Files
+	notices []string
+}
 
 // Open finds the definition and reads its top. The error is that of define.Find where there is none.
-func Open(ctx context.Context, o Options) (*Project, error) { return nil, errSoon }
+func Open(ctx context.Context, o Options) (*Project, error) {
+	p := &Project{o: o, sources: &facsimile.Sources{}}
+	var err error
+	if o.DefineDir != "" {
+		p.location, err = define.At(absolute(o.Dir, o.DefineDir))
+	} else {
+		p.location, err = define.Find(o.Dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.fsys = os.DirFS(p.location.Dir)
+	p.definition, err = define.Load(p.fsys, p.sources, define.Options{SourceDir: p.sourceLabel})
+	if err != nil {
+		return nil, err
+	}
+	if p.instances, err = p.definition.Instances(); err != nil {
+		return nil, err
+	}
+	p.name = p.findName(ctx)
+	return p, nil
+}
 
-// Init writes the smallest definition that works into a folder: a project with one module, one
-// template and an instance on this machine. It refuses a folder that has a definition. It gives
-// the files it wrote, relative to dir.
-func Init(dir, name string) ([]string, error) { return nil, errSoon }
+// findName is the name that the definition gives itself. One that no instance can be read of
+// goes by its folder, until whoever needs an instance says what is wrong with it.
+func (p *Project) findName(ctx context.Context) string {
+	for _, info := range p.instances {
+		if topology, err := p.definition.Topology(ctx, info.Name); err == nil {
+			return topology.Name
+		}
+	}
+	return filepath.Base(p.location.Dir)
+}
+
+func absolute(base, dir string) string {
+	if filepath.IsAbs(dir) {
+		return filepath.Clean(dir)
+	}
+	return filepath.Join(base, dir)
+}
 
 // Name is the definition's name.
-func (p *Project) Name() string { return "" }
+func (p *Project) Name() string { return p.name }
 
 // Dir is the folder of the definition; positions in files are relative to it.
-func (p *Project) Dir() string { return "" }
+func (p *Project) Dir() string { return p.location.Dir }
+
+// topDir is the folder of everything that is generated.
+func (p *Project) topDir() string {
+	if p.o.TopDir != "" {
+		return absolute(p.o.Dir, p.o.TopDir)
+	}
+	return filepath.Join(p.location.Top, ".facsimile")
+}
+
+func (p *Project) tmpDir(parts ...string) string {
+	return filepath.Join(append([]string{p.topDir(), "tmp"}, parts...)...)
+}
+
+// runDir is the run folder of an instance.
+func (p *Project) runDir(in facsimile.Instance) string {
+	return filepath.Join(p.topDir(), "run", string(in))
+}
 
 // Notices are things that the user must be told once, such as that a key was made and how to
 // back it up. They are taken by the call.
-func (p *Project) Notices() []string { return nil }
+func (p *Project) Notices() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := p.notices
+	p.notices = nil
+	if p.store != nil {
+		for _, n := range p.store.Notices() {
+			out = append(out, strings.TrimSuffix(n.Msg+"\n"+n.Hint, "\n"))
+		}
+	}
+	return out
+}
+
+func (p *Project) notice(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !slices.Contains(p.notices, text) {
+		p.notices = append(p.notices, text)
+	}
+}
 
 // Instances are the names that can be given as an instance, for completion and hints.
-func (p *Project) Instances() []facsimile.Instance { return nil }
-
-// ListKinds are the kinds of things that List lists.
-func ListKinds() []string {
-	return []string{"instances", "projects", "modules", "targets", "nodes", "regions"}
+func (p *Project) Instances() []facsimile.Instance {
+	var out []facsimile.Instance
+	for _, i := range p.instances {
+		if !i.Abstract {
+			out = append(out, i.Name)
+		}
+	}
+	return out
 }
 
-// List lists things of a kind: one of ListKinds.
-func (p *Project) List(ctx context.Context, kind string, f Filter) ([]Item, error) {
-	return nil, errSoon
+// states opens the store of states once.
+func (p *Project) states() (*state.Files, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.store != nil {
+		return p.store, nil
+	}
+	store, err := state.OpenFiles(state.FilesOptions{
+		Dir:           filepath.Join(p.topDir(), "state"),
+		ProjectID:     p.name,
+		KeyDir:        p.o.ConfigDir,
+		IdentityFiles: p.o.Identities,
+		Who:           p.o.Who,
+		Host:          p.o.Host,
+		Now:           p.o.Now,
+		Random:        p.o.Random,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.store = store
+	return store, nil
 }
 
-// Show gives the value under a path (nil: all), of the project named (usually ""), with every
-// reference evaluated and every secret hidden.
-func (p *Project) Show(ctx context.Context, at Address, project facsimile.Project, path facsimile.Path) (facsimile.Value, error) {
-	return facsimile.Value{}, errSoon
+// releases opens the store of releases, and ensures that its folder never gets into a commit.
+func (p *Project) releases() (*release.Store, error) {
+	if err := p.makeTmp(); err != nil {
+		return nil, err
+	}
+	return release.OpenStore(p.tmpDir("store"))
+}
+
+// makeTmp makes the work area, with a file that keeps git away from it.
+func (p *Project) makeTmp() error {
+	if err := os.MkdirAll(p.tmpDir(), 0o755); err != nil {
+		return cannotWrite(p.tmpDir(), err)
+	}
+	ignore := p.tmpDir(".gitignore")
+	if _, err := os.Lstat(ignore); errors.Is(err, fs.ErrNotExist) {
+		if err := os.WriteFile(ignore, []byte("*\n"), 0o644); err != nil {
+			return cannotWrite(ignore, err)
+		}
+	}
+	return nil
+}
+
+func cannotWrite(path string, err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		path, err = pathErr.Path, pathErr.Err
+	}
+	return (&facsimile.Error{Outcome: facsimile.Refused, Msg: "cannot write " + path + ": " + err.Error(), Err: err}).
+		WithHint("--top-dir names another folder for what facs generates")
 }
 
 // Place resolves an origin of a value that Show gave.
-func (p *Project) Place(o facsimile.Origin) Place { return Place{} }
-
-// Explain says why the value under a path is what it is.
-func (p *Project) Explain(ctx context.Context, at Address, project facsimile.Project, path facsimile.Path) (Explanation, error) {
-	return Explanation{}, errSoon
-}
-
-// Check looks at everything that can be wrong, in some instances or, with none given, in all.
-// It renders every template where no secret is needed to do so. Findings come in reading order.
-func (p *Project) Check(ctx context.Context, instances ...facsimile.Instance) ([]Finding, error) {
-	return nil, errSoon
-}
-
-// Diff compares two instances by value.
-func (p *Project) Diff(ctx context.Context, a, b Address) (Comparison, error) {
-	return Comparison{}, errSoon
-}
-
-// Build makes the release of an instance: generates and commits what the state lacks, checks
-// out and builds the sources, renders, and stores.
-func (p *Project) Build(ctx context.Context, in facsimile.Instance, say func(string)) (Built, error) {
-	return Built{}, errSoon
-}
-
-// Plan says what Deploy would change. Where the state lacks something there is no digest yet:
-// then the plan is empty and Pending says what is missing.
-func (p *Project) Plan(ctx context.Context, in facsimile.Instance, say func(string)) (Plan, Pending, error) {
-	return Plan{}, Pending{}, errSoon
-}
-
-// Deploy builds and rolls out.
-func (p *Project) Deploy(ctx context.Context, in facsimile.Instance, o DeployOptions) (Result, error) {
-	return Result{}, errSoon
-}
-
-// Rollback rolls out an older release: the one named, by digest or an unambiguous beginning of
-// its digits, or the last good one before the current where to is "".
-func (p *Project) Rollback(ctx context.Context, in facsimile.Instance, to string, o DeployOptions) (Result, error) {
-	return Result{}, errSoon
-}
-
-// Verify re-reads every byte on every node, or on one.
-func (p *Project) Verify(ctx context.Context, at Address) (Verification, error) {
-	return Verification{}, errSoon
-}
-
-// Status asks every node what it runs.
-func (p *Project) Status(ctx context.Context, in facsimile.Instance) (Status, error) {
-	return Status{}, errSoon
-}
-
-// History gives the rollouts of an instance, the newest first.
-func (p *Project) History(ctx context.Context, in facsimile.Instance) ([]Rollout, error) {
-	return nil, errSoon
-}
-
-// Up deploys an instance whose nodes are all on this machine and runs its services: until ctx
-// ends, or, detached, until Down.
-func (p *Project) Up(ctx context.Context, in facsimile.Instance, o UpOptions) error { return errSoon }
-
-// Supervise is the other end of a detached Up: the program named there calls it, with its
-// standard input and output.
-func Supervise(ctx context.Context, in io.Reader, out io.WriteCloser) error { return errSoon }
-
-// Running says what runs of an instance on this machine.
-func (p *Project) Running(in facsimile.Instance) (Running, error) { return Running{}, errSoon }
-
-// Down stops what Up started, and returns when every process is gone.
-func (p *Project) Down(ctx context.Context, in facsimile.Instance) (Stopped, error) {
-	return Stopped{}, errSoon
+func (p *Project) Place(o facsimile.Origin) Place {
+	pos := p.sources.Position(o)
+	return Place{Layer: pos.Layer, File: pos.File, Line: pos.Line, Column: pos.Column, Text: pos.Text}
 }

@@ -73,6 +73,9 @@ func (r *part) copyFile(g group, name string, optional bool) error {
 	if err == nil {
 		info, err = from.Stat(rel)
 	}
+	if r.in.Unbuilt && strings.HasPrefix(name, buildToken) {
+		optional = true
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && optional:
 		return nil

@@ -29,6 +29,8 @@ type Input struct {
 	View     *view.View
 	Projects []Project
 	Sources  *facsimile.Sources
+	Unbuilt  bool // nothing was built: what would come from $BUILD_DIR$ is left out. For checks
+	Marks    bool // no secret is read: a mark stands for each. For checks; such output must not ship
 }
 
 // Project is one project with the folders that its files come from.
@@ -156,7 +158,11 @@ type placed struct {
 }
 
 func renderPart(ctx context.Context, in Input, p *project, n facsimile.Node, renders *atomic.Int64) (*part, error) {
-	c, err := in.View.Open(p.Name, view.Scope{Node: n})
+	open := in.View.Open
+	if in.Marks {
+		open = in.View.At
+	}
+	c, err := open(p.Name, view.Scope{Node: n})
 	if err != nil {
 		return nil, err
 	}

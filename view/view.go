@@ -9,6 +9,7 @@
 package view
 
 import (
+	"context"
 	"fmt"
 	"sync"
 
@@ -25,8 +26,18 @@ type Inputs struct {
 	Instance   facsimile.Instance
 	Topology   *define.Topology
 	Projects   []Project      // the conglomerate itself, named "", first
-	State      state.Snapshot // of a subinstance: its own combined with its parent's
+	State      State
 	Sources    *facsimile.Sources
+}
+
+// State is what a view reads of the state; a state.Snapshot is one. Of a subinstance it is its
+// own combined with its parent's.
+type State interface {
+	Secret(key string) (state.Entry, bool)
+	Reveal(ctx context.Context, key string) (facsimile.Secret, error)
+	Replica(name facsimile.Replica) (state.Placed, bool)
+	Replicas() []state.Placed
+	Directory(m facsimile.Module, name string) (string, bool)
 }
 
 // Project is one project of the instance.
