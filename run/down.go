@@ -31,14 +31,14 @@ func Down(ctx context.Context, dir string) (Stopped, error) {
 	if _, err := os.Stat(lockFile(dir)); errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}
-	if status, err := Ps(dir); err != nil {
+	status, err := Ps(dir)
+	if err != nil {
 		return s, err
-	} else {
-		s.WasRunning = status.Running
-		for _, r := range status.Replicas {
-			if r.State != Exited {
-				s.Replicas = append(s.Replicas, r.Name)
-			}
+	}
+	s.WasRunning = status.Running
+	for _, r := range status.Replicas {
+		if r.State != Exited {
+			s.Replicas = append(s.Replicas, r.Name)
 		}
 	}
 	lock := flock.New(lockFile(dir))
@@ -46,46 +46,55 @@ func Down(ctx context.Context, dir string) (Stopped, error) {
 	if err := outlive(ctx, dir, lock); err != nil {
 		return s, err
 	}
-	killed, err := endLeftovers(dir)
-	s.Killed = killed
+	s.Killed, err = endLeftovers(dir)
 	return s, err
 }
 
 // outlive asks the supervisor to end, and has its lock when it returns.
 func outlive(ctx context.Context, dir string, lock *flock.Flock) error {
 	var asked ident
-	var killed time.Time
-	for {
+	for ctx.Err() == nil {
 		held, err := lock.TryLock()
 		if err != nil || held {
 			return err
 		}
-		// A supervisor that just started has the lock before it has a record: it is asked as soon as it has.
-		r, err := readRecord(dir)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if asked, err = ask(dir, asked); err != nil {
 			return err
-		}
-		if known := err == nil && r.lives(); known && asked != r.Supervisor {
-			asked = r.Supervisor
-			if err := asked.signal(syscall.SIGTERM); err != nil {
-				return facsimile.Errorf(facsimile.Refused, "the supervisor, process %d, cannot be asked to stop: %w", asked.PID, err)
-			}
-		}
-		if ctx.Err() != nil && killed.IsZero() {
-			killed = time.Now()
-			if err := asked.signal(syscall.SIGKILL); err != nil && asked != (ident{}) {
-				return err
-			}
-		}
-		if !killed.IsZero() && time.Since(killed) > supervisorsGrace {
-			return facsimile.Errorf(facsimile.Refused, "somebody else holds %s: %w", lockFile(dir), ctx.Err())
 		}
 		select {
 		case <-ctx.Done():
-			time.Sleep(10 * time.Millisecond)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+	if asked != (ident{}) {
+		if err := asked.signal(syscall.SIGKILL); err != nil {
+			return err
+		}
+	}
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), supervisorsGrace)
+	defer cancel()
+	if held, err := lock.TryLockContext(patience, 10*time.Millisecond); !held {
+		return facsimile.Errorf(facsimile.Refused, "somebody else holds %s: %w", lockFile(dir), err)
+	}
+	return nil
+}
+
+// ask sends the request to end to the supervisor that has dir, once. One that just started
+// has the lock before it has a record: it is asked as soon as it has.
+func ask(dir string, asked ident) (ident, error) {
+	r, err := readRecord(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return asked, nil
+	case err != nil:
+		return asked, err
+	case !r.lives() || r.Supervisor == asked:
+		return asked, nil
+	}
+	if err := r.Supervisor.signal(syscall.SIGTERM); err != nil {
+		return asked, facsimile.Errorf(facsimile.Refused, "the supervisor, process %d, cannot be asked to stop: %w", r.Supervisor.PID, err)
+	}
+	return r.Supervisor, nil
 }
 
 // endLeftovers ends what a killed supervisor left behind. The caller holds the lock.

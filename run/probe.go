@@ -12,6 +12,7 @@ import (
 type pace struct {
 	firstProbe, lastProbe time.Duration // pauses between questions to a replica that is not healthy; they grow
 	steadyProbe           time.Duration // pause while it is healthy
+	answer                time.Duration // for the answer to one question
 	minBackoff            time.Duration // pause before the first restart; it doubles
 	maxBackoff            time.Duration
 	settled               time.Duration // one that was healthy for so long begins with minBackoff again
@@ -20,27 +21,28 @@ type pace struct {
 
 func usualPace() pace {
 	return pace{
-		firstProbe: 20 * time.Millisecond, lastProbe: 500 * time.Millisecond, steadyProbe: 2 * time.Second,
+		firstProbe: 20 * time.Millisecond, lastProbe: 500 * time.Millisecond, steadyProbe: 2 * time.Second, answer: 2 * time.Second,
 		minBackoff: 200 * time.Millisecond, maxBackoff: 15 * time.Second, settled: 20 * time.Second,
 		watch: time.Second,
 	}
 }
 
 const (
-	probeTimeout     = 2 * time.Second // of one question
-	failuresAllowed  = 2               // in a row, of a replica that was healthy
-	endingsAllowed   = 2               // before it was ever healthy: the third one is final
+	failuresAllowed  = 2 // in a row, of a replica that was healthy
+	endingsAllowed   = 2 // before it was ever healthy: the third one is final
 	sweepTimeout     = 10 * time.Second
 	supervisorsGrace = 5 * time.Second // for a supervisor to tidy up, over the graces of its replicas
 )
 
 // prober asks replicas for their health.
-type prober struct{ http *http.Client }
+type prober struct {
+	http   *http.Client
+	answer time.Duration
+}
 
-func newProber() prober {
-	return prober{&http.Client{
-		Timeout:   probeTimeout,
-		Transport: &http.Transport{DisableKeepAlives: true, Proxy: nil},
+func newProber(answer time.Duration) prober {
+	return prober{answer: answer, http: &http.Client{
+		Transport: &http.Transport{DisableKeepAlives: true}, // and no proxy
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // where it leads is not this replica's health
 		},
@@ -49,7 +51,7 @@ func newProber() prober {
 
 // ask gives nil for a healthy answer.
 func (p prober) ask(ctx context.Context, h Health) error {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, p.answer)
 	defer cancel()
 	switch {
 	case h.Address == "":

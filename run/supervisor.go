@@ -111,7 +111,7 @@ func (s *Supervisor) newSession(p plan) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &session{plan: p, pace: s.pace, family: f, board: b, prober: newProber(), failures: make(chan error, 1),
+	out := &session{plan: p, pace: s.pace, family: f, board: b, prober: newProber(s.pace.answer), failures: make(chan error, 1),
 		mux: &mux{out: s.options.Log, width: len("facs")}}
 	for i, service := range p.services {
 		out.mux.width = max(out.mux.width, len(service.Name))
