@@ -80,6 +80,7 @@ type NodePlan struct {
 	Remove  []string         `json:"remove"`
 	Restart []string         `json:"restart"` // units
 	Tasks   []string         `json:"tasks"`
+	Note    string           `json:"note,omitempty"` // what the lists cannot say
 }
 
 // Answer is what verification says of one node.
