@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"strings"
 
 	"facsimile.dev/facsimile"
 )
@@ -19,6 +20,11 @@ type Allotment struct {
 // Pending are the names of what is not there yet, for commands that never write: the keys of
 // secrets, and replica.NAME.uiid, replica.NAME.place, directory.MODULE.NAME.
 func (a Allotment) Pending() []string { return append(a.Shared.Names(), a.Own.Names()...) }
+
+// Format implements fmt.Formatter: an allotment prints as the names of what is missing.
+func (a Allotment) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "missing: "+strings.Join(a.Pending(), ", "))
+}
 
 // Empty reports whether nothing is missing.
 func (a Allotment) Empty() bool { return a.Shared.Empty() && a.Own.Empty() }

@@ -3,7 +3,9 @@ package state
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"slices"
+	"strings"
 
 	"facsimile.dev/facsimile"
 )
@@ -28,6 +30,10 @@ type NewSecret struct {
 	Bits  int    // how many random bits went into it; 0 for one that was set by hand
 }
 
+// Format implements fmt.Formatter: a new secret prints as its key, also where package fmt would
+// ask no method of the value itself.
+func (s NewSecret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "new "+s.Key) }
+
 // NewID gives a replica its id.
 type NewID struct {
 	Replica     facsimile.Replica
@@ -49,6 +55,11 @@ type NewDirectory struct {
 	Module facsimile.Module
 	Name   string
 	Path   string
+}
+
+// Format implements fmt.Formatter: a change prints as the names of what it changes.
+func (c Change) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "change of %d: %s", len(c.Names()), strings.Join(c.Names(), ", "))
 }
 
 // Empty reports whether committing c would change nothing.

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -40,9 +41,10 @@ func (o FilesOptions) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "fi
 
 // Files is a Store in a folder. It may be used by several goroutines and several processes.
 type Files struct {
-	o    FilesOptions
-	fsys atomicfile.FS
-	lock func(ctx context.Context, path, what string, me holder, wait time.Duration) (func(), error)
+	o     FilesOptions // without Identities
+	given func() []age.Identity
+	fsys  atomicfile.FS
+	lock  func(ctx context.Context, path, what string, me holder, wait time.Duration) (func(), error)
 
 	mu      sync.Mutex
 	notices []Notice
@@ -94,7 +96,9 @@ func OpenFiles(o FilesOptions) (*Files, error) {
 	if o.LockWait == 0 {
 		o.LockWait = lockWait
 	}
-	return &Files{o: o, fsys: atomicfile.OS{}, lock: lock, opened: map[facsimile.Digest]*key{}}, nil
+	given := slices.Clone(o.Identities)
+	o.Identities = nil
+	return &Files{o: o, given: func() []age.Identity { return given }, fsys: atomicfile.OS{}, lock: lock, opened: map[facsimile.Digest]*key{}}, nil
 }
 
 // Notices gives what there is to tell since the last call.

@@ -23,7 +23,7 @@ func ownKeyFile(keyDir string) string { return filepath.Join(keyDir, "keys", "id
 
 // identities reads all private keys at hand, and names where it looked.
 func (f *Files) identities() (ids []age.Identity, looked []string, err error) {
-	ids = slices.Clone(f.o.Identities)
+	ids = slices.Clone(f.given())
 	if len(ids) > 0 {
 		looked = append(looked, "the keys that were handed over")
 	}

@@ -19,11 +19,26 @@ import (
 
 const rootSize = 32
 
-// key is what key.age holds: the identity that secrets are sealed to, and the root of all other
-// keys. It must only be held through a pointer, so that no format of a struct around it shows it.
+// key is what key.age holds. Package fmt looks into unexported fields without asking their
+// Format, but not into a function, so that is where it is held.
 type key struct {
-	identity *age.X25519Identity
-	root     [rootSize]byte
+	held func() (identity *age.X25519Identity, root [rootSize]byte)
+}
+
+func holdKey(identity *age.X25519Identity, root [rootSize]byte) *key {
+	return &key{func() (*age.X25519Identity, [rootSize]byte) { return identity, root }}
+}
+
+// identity is what secrets are sealed to.
+func (k *key) identity() *age.X25519Identity {
+	identity, _ := k.held()
+	return identity
+}
+
+// root is the root of all other keys.
+func (k *key) root() [rootSize]byte {
+	_, root := k.held()
+	return root
 }
 
 // newKey makes a key. The root comes from random; age takes its own from the system.
@@ -32,15 +47,12 @@ func newKey(random io.Reader) (*key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no new key: %w", err)
 	}
-	k := &key{identity: identity}
-	if _, err := io.ReadFull(random, k.root[:]); err != nil {
+	var root [rootSize]byte
+	if _, err := io.ReadFull(random, root[:]); err != nil {
 		return nil, fmt.Errorf("no random bytes: %w", err)
 	}
-	return k, nil
+	return holdKey(identity, root), nil
 }
-
-// Format implements fmt.Formatter, against printing a key by accident.
-func (k *key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[key]") }
 
 // The lines of key.age, once it is open. All but the identity are comments to age itself, which
 // so takes the text as an identity file.
@@ -53,12 +65,13 @@ const (
 
 // text is the plain content of key.age.
 func (k *key) text(project string, in facsimile.Instance) string {
+	root := k.root()
 	return strings.Join([]string{
 		keyFirstLine,
 		keyProjectPrefix + project,
 		keyInstPrefix + string(in),
-		keyRootPrefix + hex.EncodeToString(k.root[:]),
-		k.identity.String(), "",
+		keyRootPrefix + hex.EncodeToString(root[:]),
+		k.identity().String(), "",
 	}, "\n")
 }
 
@@ -71,21 +84,22 @@ func parseKey(text, project string, in facsimile.Instance) (*key, error) {
 	if lines[1] != keyProjectPrefix+project || lines[2] != keyInstPrefix+string(in) {
 		return nil, errors.New("it holds the key of another project or instance")
 	}
-	k := new(key)
 	digits, ok := strings.CutPrefix(lines[3], keyRootPrefix)
-	n, err := hex.Decode(k.root[:], []byte(digits)[:min(len(digits), 2*rootSize)])
-	if !ok || err != nil || n != rootSize || len(digits) != 2*rootSize {
+	root, err := hex.DecodeString(digits)
+	if !ok || err != nil || len(root) != rootSize {
 		return nil, errors.New("its root is damaged")
 	}
-	if k.identity, err = age.ParseX25519Identity(lines[4]); err != nil {
+	identity, err := age.ParseX25519Identity(lines[4])
+	if err != nil {
 		return nil, errors.New("its identity is damaged") // err could quote it
 	}
-	return k, nil
+	return holdKey(identity, [rootSize]byte(root)), nil
 }
 
 // derive makes a key for one purpose.
 func (k *key) derive(purpose string) []byte {
-	out, err := hkdf.Key(sha256.New, k.root[:], nil, purpose, sha256.Size)
+	root := k.root()
+	out, err := hkdf.Key(sha256.New, root[:], nil, purpose, sha256.Size)
 	if err != nil {
 		panic(err) // only for a length over 8160 bytes, which is fixed above
 	}
@@ -115,12 +129,12 @@ func (k *key) fingerprint(value string) string {
 
 // seal makes the envelope of a secret.
 func (k *key) seal(value facsimile.Secret) ([]byte, error) {
-	return encrypt(value.Reveal(), k.identity.Recipient())
+	return encrypt(value.Reveal(), k.identity().Recipient())
 }
 
 // open gives what seal sealed.
 func (k *key) open(envelope []byte) (facsimile.Secret, error) {
-	text, err := decrypt(envelope, k.identity)
+	text, err := decrypt(envelope, k.identity())
 	if err != nil {
 		return facsimile.Secret{}, err
 	}
