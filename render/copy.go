@@ -142,26 +142,7 @@ func (r *part) copyDir(g group) error {
 	if err != nil {
 		return err
 	}
-	found := map[string]fs.FileInfo{}
-	err = fs.WalkDir(from.FS(), top, func(name string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) && name == top {
-			return fs.SkipAll
-		}
-		if err != nil {
-			return err
-		}
-		if d.IsDir() && d.Name() == ".git" {
-			return fs.SkipDir
-		}
-		info, err := from.Stat(name) // follows links, inside the folder only
-		if err != nil {
-			return r.unreadable(g, name, err)
-		}
-		if info.Mode().IsRegular() || info.IsDir() && name != top && d.IsDir() && emptyDir(from.FS(), name) {
-			found[name] = info
-		}
-		return nil
-	})
+	found, err := r.walk(g, from, top)
 	if err != nil {
 		return r.unreadable(g, g.dir, err)
 	}
@@ -179,6 +160,31 @@ func (r *part) copyDir(g group) error {
 		errs = append(errs, r.putCopy(g, path.Join(g.dir, below), to, from, name, found[name]))
 	}
 	return joined(errs)
+}
+
+// walk finds the files and the empty folders below a folder; what git keeps is left out.
+func (r *part) walk(g group, from *root, top string) (map[string]fs.FileInfo, error) {
+	found := map[string]fs.FileInfo{}
+	err := fs.WalkDir(from.FS(), top, func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && name == top:
+			return fs.SkipAll
+		case err != nil:
+			return err
+		case d.IsDir() && d.Name() == ".git":
+			return fs.SkipDir
+		}
+		info, err := from.Stat(name) // follows links, inside the folder only
+		if err != nil {
+			return r.unreadable(g, name, err)
+		}
+		emptyFolder := d.IsDir() && name != top && emptyDir(from.FS(), name)
+		if info.Mode().IsRegular() || emptyFolder {
+			found[name] = info
+		}
+		return nil
+	})
+	return found, err
 }
 
 // destinationBelow is where a file of a folder goes. Without a pattern a folder of this machine

@@ -19,7 +19,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	facsimile "facsimile.dev/facsimile"
-	"facsimile.dev/facsimile/define"
 	"facsimile.dev/facsimile/release"
 	"facsimile.dev/facsimile/view"
 )
@@ -67,7 +66,7 @@ const deployPrefix = "_DEPLOY_/"
 func Render(ctx context.Context, in Input) (Output, error) {
 	type job struct {
 		project *project
-		node    define.NodeDecl
+		node    facsimile.Node
 	}
 	var jobs []job
 	for _, p := range in.Projects {
@@ -77,7 +76,7 @@ func Render(ctx context.Context, in Input) (Output, error) {
 		}
 		defer prepared.close()
 		for _, n := range in.View.Topology().Nodes {
-			jobs = append(jobs, job{prepared, n})
+			jobs = append(jobs, job{prepared, n.Name})
 		}
 	}
 	results := make([]*part, len(jobs))
@@ -87,7 +86,7 @@ func Render(ctx context.Context, in Input) (Output, error) {
 	group.SetLimit(runtime.NumCPU())
 	for i, j := range jobs {
 		group.Go(func() error {
-			results[i], errs[i] = renderPart(ctx, in, j.project, j.node.Name, &renders)
+			results[i], errs[i] = renderPart(ctx, in, j.project, j.node, &renders)
 			return ctx.Err()
 		})
 	}

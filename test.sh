@@ -1,0 +1,44 @@
+#!/bin/sh
+# Runs every test and check of Facsimile: ./test.sh
+#
+# As root on Debian or Ubuntu it installs the packages that the tests use and that are missing.
+# As anybody else it says which ones are: the tests that need them are then skipped, with the
+# reason, or fail where CI is set. Extra arguments go to go test, as in ./test.sh -run Secret.
+set -eu
+cd "$(dirname "$0")"
+
+# The oracle for templates, the reader of what state encrypts, the C compiler of the race
+# detector, and what rsync and git are compared with.
+packages="git python3-jinja2 age gcc libc6-dev rsync"
+
+missing=
+for package in $packages; do
+	dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
+done
+if [ -n "$missing" ]; then
+	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+		echo "== installing$missing"
+		export DEBIAN_FRONTEND=noninteractive
+		# shellcheck disable=SC2086 # a list of words
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >/dev/null
+	else
+		echo "== not installed, and only root can:$missing"
+	fi
+fi
+
+echo "== format"
+unformatted=$(git ls-files '*.go' | xargs gofmt -l)
+if [ -n "$unformatted" ]; then
+	echo "gofmt would change:" "$unformatted"
+	exit 1
+fi
+
+echo "== vet and staticcheck"
+go vet ./...
+go tool -modfile=tools/go.mod staticcheck ./...
+
+race=
+if command -v gcc >/dev/null; then race=-race; else echo "== no C compiler: without the race detector"; fi
+
+echo "== test"
+go test $race -timeout 15m "$@" ./...
