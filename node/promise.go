@@ -230,13 +230,28 @@ func (hm *home) mark(owner Owner) error {
 
 // tidy removes what a crash left of records that were being written.
 func (hm *home) tidy() error {
-	names, err := hm.facs.names()
+	if err := removeTemporary(hm.facs); err != nil {
+		return err
+	}
+	d, err := hm.facs.sub(receiptsDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	return removeTemporary(d)
+}
+
+func removeTemporary(d *dir) error {
+	names, err := d.names()
 	if err != nil {
 		return err
 	}
 	for _, n := range names {
 		if strings.HasPrefix(n, tempPrefix) {
-			if err := hm.facs.remove(n); err != nil {
+			if err := d.remove(n); err != nil {
 				return err
 			}
 		}
