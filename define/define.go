@@ -1,9 +1,9 @@
 package define
 
 import (
-	"context"
 	"io/fs"
-	"iter"
+	"sync"
+	"sync/atomic"
 
 	"facsimile.dev/facsimile"
 )
@@ -23,84 +23,37 @@ const DefaultMaxFileSize = 4 << 20
 // Definition is a definition that was opened. It may be used by several goroutines at once.
 type Definition struct {
 	sources *facsimile.Sources
+	options Options
+	shelf   *shelf
+	parsed  atomic.Int64 // files, for tests
+
+	mu         sync.Mutex
+	topologies map[facsimile.Instance]*topologyOf
+	owns       map[facsimile.Project]*shelf // the sources of projects, as they were seen last
 }
 
 // Load opens the definition in a folder. It runs nothing, and reads only what is asked for:
-// layer files are parsed on first use, and once.
+// layer files are parsed on first use, and once. To keep symbolic links from leading out of
+// the folder on every system, pass the FS of an os.Root.
+//
+// Sources receives every file that is read, so that origins can be shown.
 func Load(fsys fs.FS, sources *facsimile.Sources, o Options) (*Definition, error) {
-	return &Definition{sources: sources}, nil
+	d := &Definition{sources: sources, options: o,
+		topologies: map[facsimile.Instance]*topologyOf{}, owns: map[facsimile.Project]*shelf{}}
+	d.shelf = newShelf(newFolder(fsys, sources, o, "", &d.parsed))
+	l, err := d.shelf.folder.list()
+	if err != nil {
+		return nil, err
+	}
+	if len(l.files) == 0 {
+		return nil, facsimile.Errorf(facsimile.BadInput, "the folder holds no definition").
+			WithHint("a definition starts with facsimile.yaml; facs init writes one")
+	}
+	return d, nil
 }
-
-// InstanceInfo is one instance of a definition.
-type InstanceInfo struct {
-	Name     facsimile.Instance
-	Abstract bool             // a layer for others, not an instance
-	File     string           // the layer file of that name; "" where it is only listed
-	At       facsimile.Origin // where it is listed, or the start of its file
-}
-
-// Instances lists the instances, in the order of their listing.
-func (d *Definition) Instances() ([]InstanceInfo, error) { return nil, nil }
-
-// Topology is where an instance lives.
-func (d *Definition) Topology(ctx context.Context, in facsimile.Instance) (*Topology, error) {
-	return nil, nil
-}
-
-// Resolve merges all layers of project p in an instance.
-func (d *Definition) Resolve(ctx context.Context, in facsimile.Instance, p facsimile.Project, source fs.FS) (*Resolved, error) {
-	return nil, nil
-}
-
-// Check looks for everything that is wrong with any file or instance.
-func (d *Definition) Check(ctx context.Context) []Finding { return nil }
 
 // Finding is something that people should look at.
 type Finding struct {
 	Error   *facsimile.Error
 	Warning bool // it works, but is probably not what was meant
-}
-
-// Resolved is the merged definition of one project in one instance, or on one node.
-type Resolved struct{ root facsimile.Value }
-
-// For is r with the overlays of a node over it: nodes with the same overlays share one.
-func (r *Resolved) For(n facsimile.Node) *Resolved { return r }
-
-// Root is the merged value, a Map.
-func (r *Resolved) Root() facsimile.Value { return r.root }
-
-// Op is what a layer does to a value.
-type Op uint8
-
-// The operations.
-const (
-	Set     Op = iota // name: a map merges, anything else replaces
-	Append            // name+: a list goes on
-	Replace           // name!: even a map replaces
-	Remove            // null, or a replacement further up that lacks the value
-)
-
-// Contribution is what one layer says of a value.
-type Contribution struct {
-	Value facsimile.Value // what the layer says; absent for Remove
-	Op    Op
-	Layer facsimile.Layer
-	At    facsimile.Origin // where it says so
-}
-
-// Fold gives the history of a value: the layer that won first, then each that it overrode.
-func (r *Resolved) Fold(p facsimile.Path) iter.Seq[Contribution] {
-	return func(yield func(Contribution) bool) {}
-}
-
-// Layers are the names of the layers that take part, in order.
-func (r *Resolved) Layers() []facsimile.Layer { return nil }
-
-// Findings are the warnings of the merge.
-func (r *Resolved) Findings() []Finding { return nil }
-
-// MergeModules joins the modules of all projects of an instance into one map by name.
-func MergeModules(of map[facsimile.Project]*Resolved) (facsimile.Value, error) {
-	return facsimile.Value{}, nil
 }
