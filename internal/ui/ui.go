@@ -107,6 +107,13 @@ func (u *UI) Notice(text string) {
 	u.line(u.err.paint(yellow, "facs: note: ") + Visible(text))
 }
 
+// Remark tells something that is good to know, unless Quiet hides it or the answer is for a program.
+func (u *UI) Remark(text string) {
+	if u.opt.Format == Text && !u.opt.Quiet {
+		u.line(u.err.paint(dim, "facs: ") + Visible(text))
+	}
+}
+
 // line writes one line to standard error, above whatever progress is being redrawn there.
 func (u *UI) line(text string) {
 	u.mu.Lock()
