@@ -65,6 +65,7 @@ func (d *Deployer) rollout(ctx context.Context, rel release.Release, kind, why s
 		return r.giveUp(ctx, failed)
 	}
 	if r.unchanged() {
+		r.cleanUp(ctx)
 		return r.conclude(EndUnchanged), nil
 	}
 	if r.claim, err = takeClaim(d.opt.Claim); err != nil {
@@ -179,11 +180,11 @@ func (r *rollout) unchanged() bool {
 
 // open chooses the ballot and notes it in the claim.
 func (r *rollout) open() error {
-	highest := r.claim.left.Ballot.Epoch
+	highest := r.claim.note.Epoch
 	for _, s := range r.seats {
 		highest = max(highest, s.before.Promised, s.before.Last.Order.Epoch)
 	}
-	r.ballot = node.Ballot{Epoch: highest + 1, Token: r.claim.left.Ballot.Token}
+	r.ballot = node.Ballot{Epoch: highest + 1, Token: r.claim.note.Token}
 	if r.ballot.Token == "" {
 		var token [16]byte
 		if _, err := io.ReadFull(r.opt.Random, token[:]); err != nil {
@@ -192,7 +193,7 @@ func (r *rollout) open() error {
 		r.ballot.Token = hex.EncodeToString(token[:])
 	}
 	r.order.Epoch = r.ballot.Epoch
-	return r.claim.write(r.ballot, r.opt.Who, r.opt.Now().UTC())
+	return r.claim.begin(r.ballot, r.opt.Nodes, r.opt.Who, r.opt.Now().UTC())
 }
 
 // promise asks for the ballot: first the first node by name, so that of two rollouts at once one
@@ -297,23 +298,62 @@ func (r *rollout) prune(ctx context.Context) {
 	})
 }
 
-// giveBack returns the ballots. Once no node holds one the claim has nothing to say any more.
+// giveBack returns the ballots, also those that an earlier rollout could not return. What a node
+// may hold still is noted in the claim, for the next one.
 func (r *rollout) giveBack(ctx context.Context) {
 	r.renewal.stop()
-	asked := slices.DeleteFunc(slices.Clone(r.seats), func(s *seat) bool { return !s.asked })
-	held := r.housekeep(ctx, PhaseRelease, 2*r.opt.Timeouts.Release, asked, func(ctx context.Context, s *seat) error {
-		return twice(ctx, r.opt.Timeouts.Release, func(ctx context.Context) error { return s.Node.Release(ctx, r.ballot) })
-	})
-	if held == 0 && r.ballot.Epoch > 0 {
-		if err := r.claim.settled(); err != nil {
-			r.warn("cannot remove the note of this rollout: %v", err)
+	held := r.claim.note.Held
+	if held == nil {
+		return // no node was asked
+	}
+	for _, s := range r.seats {
+		if !s.asked {
+			held[s.Name] = slices.DeleteFunc(held[s.Name], func(e uint64) bool { return e == r.ballot.Epoch })
 		}
+	}
+	holders := slices.DeleteFunc(slices.Clone(r.seats), func(s *seat) bool { return len(held[s.Name]) == 0 })
+	limit := r.opt.Timeouts.Release
+	failed := r.housekeep(ctx, PhaseRelease, limit*time.Duration(2*longest(held)), holders, func(ctx context.Context, s *seat) (err error) {
+		for _, epoch := range held[s.Name] {
+			b := node.Ballot{Epoch: epoch, Token: r.ballot.Token}
+			err = errors.Join(err, twice(ctx, limit, func(ctx context.Context) error { return s.Node.Release(ctx, b) }))
+		}
+		return err
+	})
+	still := map[facsimile.Node][]uint64{}
+	for _, s := range failed {
+		still[s.Name] = held[s.Name]
+	}
+	if err := r.claim.end(still); err != nil {
+		r.warn("cannot change the note of this rollout: %v", err)
 	}
 }
 
+// cleanUp gives back what a process that died here after the last step left with the nodes.
+func (r *rollout) cleanUp(ctx context.Context) {
+	if _, err := readNote(r.opt.Claim); err != nil {
+		return // as a rule: there is no note
+	}
+	c, err := takeClaim(r.opt.Claim)
+	if err != nil {
+		return // its process is alive, and will do it
+	}
+	defer func() { _ = c.free() }()
+	r.claim, r.ballot.Token = c, c.note.Token
+	r.giveBack(context.WithoutCancel(ctx))
+}
+
+func longest(held map[facsimile.Node][]uint64) int {
+	n := 0
+	for _, epochs := range held {
+		n = max(n, len(epochs))
+	}
+	return n
+}
+
 // housekeep does what cannot make the rollout fail any more: failures are warnings, and what the
-// seats say of the rollout stays. It gives the number of failures.
-func (r *rollout) housekeep(ctx context.Context, phase Phase, limit time.Duration, seats []*seat, do func(context.Context, *seat) error) int {
+// seats say of the rollout stays. It gives those that failed.
+func (r *rollout) housekeep(ctx context.Context, phase Phase, limit time.Duration, seats []*seat, do func(context.Context, *seat) error) []*seat {
 	aside := make([]*seat, len(seats))
 	for i, s := range seats {
 		aside[i] = &seat{Member: s.Member}
@@ -322,7 +362,7 @@ func (r *rollout) housekeep(ctx context.Context, phase Phase, limit time.Duratio
 	for _, s := range failed {
 		r.warn("%s on node %s: %s", phase, s.Name, oneLine(s.err))
 	}
-	return len(failed)
+	return failed
 }
 
 func (r *rollout) warn(format string, args ...any) {
