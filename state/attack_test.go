@@ -185,9 +185,9 @@ func TestAStateCopiedAsFilesIsRefused(t *testing.T) {
 		}
 		copyFile(t, path, f.path("beta", rel))
 	}
-	mustRefuse(t, f, "beta", "passwd.api", "belongs to dev of the project \"shop\"")
+	mustRefuse(t, f, "beta", "passwd.api", "belongs to \"dev\" of the project \"shop\"")
 	o.ProjectID = "other"
-	mustRefuse(t, reopen(t, o), "dev", "passwd.api", "of the project \"other\" belongs to dev of the project \"shop\"")
+	mustRefuse(t, reopen(t, o), "dev", "passwd.api", "of the project \"other\" belongs to \"dev\" of the project \"shop\"")
 }
 
 // Plain fields can be forged by nobody either: a changed entry has another name, and a new one
@@ -239,6 +239,29 @@ func TestAMissingEntryOrFileIsNamed(t *testing.T) {
 		if err := os.Rename(away, gone.path); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+func TestALostJournalIsNotStartedAnew(t *testing.T) {
+	f, o := attacked(t)
+	if err := os.RemoveAll(f.path("prod", journalName)); err != nil {
+		t.Fatal(err)
+	}
+	mustRefuse(t, reopen(t, o), "prod", "passwd.api", "the journal of the state of prod is gone")
+	if _, err := f.Commit(context.Background(), "prod", Head{}, setSecret("9", "passwd.api", "x")); err == nil {
+		t.Error("a new state was begun over the old one")
+	}
+}
+
+// What a file says of its writer must not reach a terminal as it is.
+func TestNamesInErrorsAreQuoted(t *testing.T) {
+	_, o := testFiles(t)
+	o.Who, o.Host = "ann\x1b]0;owned\a", "desk\n"
+	f := reopen(t, o)
+	mustCommit(t, f, "prod", setSecret("1", "passwd.api", "value"))
+	_, err := f.Commit(context.Background(), "prod", Head{}, setSecret("2", "passwd.api", "value"))
+	if err == nil || strings.ContainsAny(err.Error(), "\x1b\a\n") || !strings.Contains(err.Error(), "owned") {
+		t.Errorf("got %q", err)
 	}
 }
 

@@ -23,7 +23,7 @@ func benchNeeds(n int) Needs {
 }
 
 func BenchmarkAllot300(b *testing.B) {
-	needs := benchNeeds(150) // two of each
+	needs := benchNeeds(150) // 300 in all
 	for b.Loop() {
 		if _, err := Allot(needs, Snapshot{}, Snapshot{}, seeded(1)); err != nil {
 			b.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -42,11 +43,14 @@ func (f *Files) Commit(ctx context.Context, in facsimile.Instance, base Head, c 
 		return Head{}, facsimile.Errorf(facsimile.BadInput, "a change needs an id, so that it is not made twice")
 	case v.changes[c.ID]:
 		// An earlier attempt got as far as the rename, perhaps no further.
-		return v.head, f.fsys.SyncDir(journal)
+		if err := f.fsys.SyncDir(journal); err != nil {
+			return Head{}, refused(in, err)
+		}
+		return v.head, nil
 	case v.head != base:
 		return Head{}, moved(v, base)
 	}
-	f.removeTemps(journal, f.path(in, secretsName), f.path(in))
+	f.removeLeft(in, v)
 	k, recipients, err := f.keyFor(ctx, v)
 	if err != nil {
 		return Head{}, err
@@ -57,6 +61,9 @@ func (f *Files) Commit(ctx context.Context, in facsimile.Instance, base Head, c 
 	}
 	if err := atomicfile.Write(f.fsys, f.path(in, journalName, next.head.Hex()+entrySuffix), text, fileMode); err != nil {
 		return Head{}, refused(in, err)
+	}
+	if v.newest == nil {
+		f.removeLeft(in, next)
 	}
 	return next.head, nil
 }
@@ -86,7 +93,7 @@ func (f *Files) prepare(in facsimile.Instance) error {
 		}
 	}
 	for name, text := range map[string]string{
-		".gitignore":     lockName + "\n.facs-tmp-*\n",
+		".gitignore":     lockName + "\n" + beginningName + "\n.facs-tmp-*\n",
 		".gitattributes": "* -text\n*.age binary\n", // line ends that git changed would break every hash
 	} {
 		path := f.path("", name)
@@ -100,17 +107,17 @@ func (f *Files) prepare(in facsimile.Instance) error {
 	return nil
 }
 
-// removeTemps removes what crashes have left. Only the holder of the lock may: nobody else is
+// removeLeft removes what crashes have left. Only the holder of the lock may: nobody else is
 // writing. A file that cannot be removed does no harm.
-func (f *Files) removeTemps(dirs ...string) {
-	for _, dir := range dirs {
+func (f *Files) removeLeft(in facsimile.Instance, v *version) {
+	for _, dir := range []string{f.path(in), f.path(in, journalName), f.path(in, secretsName)} {
 		names, err := f.fsys.ReadDir(dir)
 		if err != nil {
 			continue
 		}
 		for _, name := range names {
-			if atomicfile.IsTemp(name.Name()) {
-				_ = f.fsys.Remove(dir + "/" + name.Name())
+			if atomicfile.IsTemp(name.Name()) || name.Name() == beginningName && v.newest != nil {
+				_ = f.fsys.Remove(filepath.Join(dir, name.Name()))
 			}
 		}
 	}
@@ -145,6 +152,9 @@ func (f *Files) keyFor(ctx context.Context, v *version) (*key, []string, error) 
 	}
 	if err := f.canOpen(v.instance, sealed, recipients); err != nil {
 		return nil, nil, err
+	}
+	if err := atomicfile.Write(f.fsys, f.path(v.instance, beginningName), nil, fileMode); err != nil {
+		return nil, nil, refused(v.instance, err)
 	}
 	if err := atomicfile.Write(f.fsys, path, sealed, fileMode); err != nil {
 		return nil, nil, refused(v.instance, err)

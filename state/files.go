@@ -64,6 +64,10 @@ const (
 	secretsName = "secrets"
 	lockName    = ".lock"
 	entrySuffix = ".jsonl"
+
+	// beginningName is a file that is there while the first commit is made. A key without any
+	// entry and without this file is what is left of a state that lost its journal.
+	beginningName = ".beginning"
 )
 
 // Format implements fmt.Formatter: a store prints as its folder, without the keys that it holds.
@@ -151,18 +155,63 @@ func (f *Files) load(ctx context.Context, in facsimile.Instance) (*version, erro
 	if _, err := facsimile.ParseInstance(string(in)); err != nil {
 		return nil, facsimile.Errorf(facsimile.BadInput, "no state: %w", err)
 	}
+	entries, err := f.readJournal(ctx, in)
+	if err == nil && len(entries) == 0 && f.begun(in) {
+		// Either another process has just made the first entry, or the journal was lost.
+		entries, err = f.readJournal(ctx, in)
+		if err == nil && len(entries) == 0 {
+			err = facsimile.Errorf(facsimile.Refused, "the journal of the state of %s is gone, though its key %s is there", in, f.path(in, keyName)).
+				WithHint("get the folder %s back from version control or a backup; new passwords would lock you out of what runs", f.path(in, journalName))
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	v := newVersion(in, f.o.ProjectID, f)
+	if err := v.fold(entries); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// begun reports whether a state has a key that was not left by a first commit that was cut off.
+func (f *Files) begun(in facsimile.Instance) bool {
+	if _, err := f.fsys.ReadFile(f.path(in, beginningName)); err == nil {
+		return false
+	}
+	_, err := f.fsys.ReadFile(f.path(in, keyName))
+	return err == nil
+}
+
+func (f *Files) readJournal(ctx context.Context, in facsimile.Instance) (map[Head]*entry, error) {
 	names, err := f.fsys.ReadDir(f.path(in, journalName))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, facsimile.Errorf(facsimile.Refused, "cannot read the state of %s: %w", in, err)
 	}
-	entries := make(map[Head]*entry, len(names))
-	var problems facsimile.Problems
+	var heads []Head
 	for _, name := range names {
-		if err := ctx.Err(); err != nil {
+		if head, ok := entryHead(name.Name()); ok {
+			heads = append(heads, head)
+		}
+	}
+	entries := make(map[Head]*entry, len(names))
+	for len(heads) > 0 {
+		if err := f.readEntries(ctx, in, heads, entries); err != nil {
 			return nil, err
 		}
-		head, ok := entryHead(name.Name())
-		if !ok {
+		heads = f.unlisted(in, entries)
+	}
+	return entries, nil
+}
+
+// readEntries reads those of heads that entries does not have. All faults are told together.
+func (f *Files) readEntries(ctx context.Context, in facsimile.Instance, heads []Head, entries map[Head]*entry) error {
+	var problems facsimile.Problems
+	for _, head := range heads {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if entries[head] != nil {
 			continue
 		}
 		e, err := f.readEntry(in, head)
@@ -172,14 +221,24 @@ func (f *Files) load(ctx context.Context, in facsimile.Instance) (*version, erro
 		}
 		entries[head] = e
 	}
-	if len(problems) > 0 {
-		return nil, problems
+	return problems.OrNil()
+}
+
+// unlisted are parents that the folder did not list, and has: a listing that is taken while
+// others commit may show a newer name and not an older one.
+func (f *Files) unlisted(in facsimile.Instance, entries map[Head]*entry) []Head {
+	var found []Head
+	for _, e := range entries {
+		for _, p := range e.Parents {
+			if entries[p] != nil {
+				continue
+			}
+			if _, err := f.fsys.ReadFile(f.path(in, journalName, p.Hex()+entrySuffix)); err == nil {
+				found = append(found, p)
+			}
+		}
 	}
-	v := newVersion(in, f.o.ProjectID, f)
-	if err := v.fold(entries); err != nil {
-		return nil, err
-	}
-	return v, nil
+	return found
 }
 
 // entryHead reads the name of an entry's file. Other files of the folder are none of ours.
@@ -211,7 +270,7 @@ func (f *Files) readEntry(in facsimile.Instance, head Head) (*entry, *facsimile.
 	case err != nil:
 		return nil, facsimile.Errorf(facsimile.Refused, "cannot read an entry of the state of %s: %w", in, err).WithAt(at)
 	case e.Project != f.o.ProjectID || e.Instance != in:
-		return nil, facsimile.Errorf(facsimile.Refused, "an entry in the state of %s of the project %q belongs to %s of the project %q",
+		return nil, facsimile.Errorf(facsimile.Refused, "an entry in the state of %s of the project %q belongs to %q of the project %q",
 			in, f.o.ProjectID, e.Instance, e.Project).
 			WithAt(at).WithHint("states cannot be copied as files: passwords of one instance would become those of another")
 	}
@@ -220,6 +279,9 @@ func (f *Files) readEntry(in facsimile.Instance, head Head) (*entry, *facsimile.
 
 // unlock implements vault.
 func (f *Files) unlock(v *version) (*key, error) {
+	if k := v.unlocked.Load(); k != nil {
+		return k, nil
+	}
 	k, err := f.openKey(v.instance, v.recipients)
 	if err != nil {
 		return nil, err
@@ -231,6 +293,7 @@ func (f *Files) unlock(v *version) (*key, error) {
 			WithAt(facsimile.Position{File: f.path(v.instance, journalName, v.head.Hex()+entrySuffix)}).
 			WithHint("find out in version control who added it, and take it out; nothing of it was used")
 	}
+	v.unlocked.Store(k)
 	return k, nil
 }
 

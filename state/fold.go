@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"sync/atomic"
 
 	"facsimile.dev/facsimile"
 )
@@ -20,6 +21,7 @@ type version struct {
 	recipients []string
 	items      map[itemKey]*item
 	vault      vault
+	unlocked   atomic.Pointer[key] // once the seal of the newest entry was found to hold
 }
 
 // vault opens what is sealed. Each Store has one.
@@ -67,7 +69,7 @@ func (v *version) fold(entries map[Head]*entry) error {
 	for _, key := range slices.SortedFunc(maps.Keys(conflicts), itemKey.compare) {
 		c := conflicts[key]
 		return facsimile.Errorf(facsimile.Refused, "the state of %s has two values for %s: one of %s and one of %s",
-			v.instance, v.items[key].name(), c.a.told(), c.b.told())
+			v.instance, plain(v.items[key].name()), c.a.told(), c.b.told())
 	}
 	return v.checkIDs()
 }
@@ -153,21 +155,22 @@ func (v *version) checkIDs() error {
 			a, b = b, a
 		}
 		return facsimile.Errorf(facsimile.Refused, "in the state of %s the id %d belongs to %s, by %s, and to %s, by %s",
-			v.instance, it.UIID, a.Replica, a.entry.told(), b.Replica, b.entry.told())
+			v.instance, it.UIID, plain(string(a.Replica)), a.entry.told(), plain(string(b.Replica)), b.entry.told())
 	}
 	return nil
 }
 
 // with is v after one more entry.
 func (v *version) with(e *entry) (*version, error) {
-	next := *v
-	next.items, next.known, next.changes = maps.Clone(v.items), maps.Clone(v.known), maps.Clone(v.changes)
-	next.order = slices.Clone(v.order)
+	next := &version{
+		instance: v.instance, project: v.project, vault: v.vault, recipients: v.recipients,
+		items: maps.Clone(v.items), known: maps.Clone(v.known), changes: maps.Clone(v.changes), order: slices.Clone(v.order),
+	}
 	conflicts := map[itemKey]conflict{}
 	next.apply(e, conflicts)
 	next.head, next.newest = e.head, e
 	for key := range conflicts {
-		return nil, facsimile.Errorf(facsimile.BadInput, "one change has two values for %s", next.items[key].name())
+		return nil, facsimile.Errorf(facsimile.BadInput, "one change has two values for %s", plain(next.items[key].name()))
 	}
-	return &next, next.checkIDs()
+	return next, next.checkIDs()
 }

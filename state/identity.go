@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -59,7 +60,8 @@ func readOwnKey(path string) ([]age.Identity, error) {
 		if err != nil {
 			return nil, facsimile.Errorf(facsimile.Refused, "cannot look at your key: %w", err)
 		}
-		if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		// On Windows the mode says nothing about others.
+		if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
 			return nil, facsimile.Errorf(facsimile.Refused, "others can reach your private key: %s has the mode %#o", p, mode).
 				WithHint("chmod go= %s, and think about who may have read it", p)
 		}
@@ -129,7 +131,7 @@ func (f *Files) makeOwnKey(ctx context.Context) ([]string, error) {
 		return nil, facsimile.Errorf(facsimile.Refused, "cannot make a key: %w", err)
 	}
 	public := id.Recipient().String()
-	text := fmt.Sprintf("# made by facs for %s on %s, %s\n# public key: %s\n%s\n", f.o.Who, f.o.Host, f.o.Now().UTC().Format(time.RFC3339), public, id)
+	text := fmt.Sprintf("# made by facs for %s on %s, %s\n# public key: %s\n%s\n", plain(f.o.Who), plain(f.o.Host), f.o.Now().UTC().Format(time.RFC3339), public, id)
 	if err := atomicfile.WriteFile(path, []byte(text), 0o600); err != nil {
 		return nil, facsimile.Errorf(facsimile.Refused, "cannot write your new key: %w", err)
 	}

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-json-experiment/json"
 
@@ -103,19 +106,26 @@ func (it *item) check() error {
 			kinds++
 		}
 	}
-	switch {
-	case kinds != 1:
+	if kinds != 1 {
 		return errors.New("an item is of a secret, a replica, a place or a directory")
-	case it.Generation < 1:
-		return fmt.Errorf("%s has the generation %d", it.name(), it.Generation)
+	}
+	if it.Generation < 1 {
+		return fmt.Errorf("%s has the generation %d", plain(it.name()), it.Generation)
+	}
+	return it.checkFields()
+}
+
+func (it *item) checkFields() error {
+	name := plain(it.name())
+	switch {
 	case it.Secret != "" && it.Envelope.IsZero():
-		return fmt.Errorf("%s has no envelope", it.name())
+		return fmt.Errorf("%s has no envelope", name)
 	case it.Replica != "" && it.UIID < 1:
-		return fmt.Errorf("%s is %d", it.name(), it.UIID)
+		return fmt.Errorf("%s is %d", name, it.UIID)
 	case it.Place != "" && (it.Node == "" || it.Port < 0 || it.Port > maxPort):
-		return fmt.Errorf("%s is node %q, port %d", it.name(), it.Node, it.Port)
+		return fmt.Errorf("%s is node %q, port %d", name, it.Node, it.Port)
 	case it.Directory != "" && (it.Module == "" || it.Path == ""):
-		return fmt.Errorf("%s has no module or no path", it.name())
+		return fmt.Errorf("%s has no module or no path", name)
 	}
 	return nil
 }
@@ -136,7 +146,15 @@ type entry struct {
 
 // told is e for people.
 func (e *entry) told() string {
-	return fmt.Sprintf("%s (%s on %s, %s)", e.head.Short(), e.Who, e.Host, e.When.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("%s (%s on %s, %s)", e.head.Short(), plain(e.Who), plain(e.Host), e.When.UTC().Format(time.RFC3339))
+}
+
+// plain is text from a file, for people: quoted where it could do something to their terminal.
+func plain(text string) string {
+	if strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsPrint(c) }) {
+		return strconv.Quote(text)
+	}
+	return text
 }
 
 func (e *entry) public() JournalEntry {

@@ -41,7 +41,8 @@ func lock(ctx context.Context, path, what string, me holder, wait time.Duration)
 			return nil, facsimile.Errorf(facsimile.Refused, "%s is locked by %s", what, readHolder(path)).
 				WithHint("wait until it has ended; nothing needs to be removed, since the lock goes with its process")
 		}
-		return nil, facsimile.Errorf(facsimile.Refused, "cannot lock %s: %w", what, err)
+		return nil, facsimile.Errorf(facsimile.Refused, "cannot lock %s: %w", what, err).
+			WithHint("a change needs a folder that can be written; reading does not")
 	}
 	// Whoever reads it while it is written, or where it cannot be written, sees less of a name.
 	if text, err := json.Marshal(me); err == nil {
@@ -64,5 +65,5 @@ func readHolder(path string) string {
 		return "another process"
 	}
 	return fmt.Sprintf("%s on %s, process %d, since %s",
-		h.Who, h.Host, h.PID, h.Since.UTC().Format(time.RFC3339))
+		plain(h.Who), plain(h.Host), h.PID, h.Since.UTC().Format(time.RFC3339))
 }

@@ -94,24 +94,39 @@ func Symlink(fsys FS, target, link string) error {
 }
 
 // MkdirAll makes a folder and those above it that are missing, each of them durable. New ones
-// get the mode perm under the umask.
+// get the mode perm under the umask. A folder that is there may come from a process that was
+// killed before it could sync the name, so the nearest one is synced too.
 func MkdirAll(fsys FS, dir string, perm fs.FileMode) error {
-	err := fsys.Mkdir(dir, perm)
 	parent := filepath.Dir(dir)
-	if errors.Is(err, fs.ErrNotExist) && parent != dir {
+	err := fsys.Mkdir(dir, perm)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		if _, err := fsys.ReadDir(dir); err != nil { // it may be a file
+			return err
+		}
+		return syncFound(fsys, parent)
+	case errors.Is(err, fs.ErrNotExist) && parent != dir:
 		if err := MkdirAll(fsys, parent, perm); err != nil {
 			return err
 		}
 		err = fsys.Mkdir(dir, perm)
+	case err == nil:
+		err = syncFound(fsys, filepath.Dir(parent))
 	}
-	if errors.Is(err, fs.ErrExist) {
-		_, err := fsys.ReadDir(dir) // it may be a file
-		return err
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrExist) { // another process may be as fast
 		return err
 	}
 	return fsys.SyncDir(parent)
+}
+
+// syncFound syncs a folder that was there before. One that may not be read is not synced: it is
+// somebody else's, and so is what stands in it.
+func syncFound(fsys FS, dir string) error {
+	err := fsys.SyncDir(dir)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return err
 }
 
 func tempBeside(path string) string {

@@ -91,6 +91,22 @@ func TestMkdirAllSurvivesACrash(t *testing.T) {
 	}
 }
 
+// Whoever comes after a killed process must not build on folders that a power cut takes away.
+func TestMkdirAllAfterAKilledOneSurvivesACrash(t *testing.T) {
+	for n := range 12 {
+		disk := atomicfiletest.New()
+		disk.Hook = cutAt(n)
+		_ = atomicfile.MkdirAll(disk, "/a/b/c", 0o755) // killed
+		disk.Hook = nil
+		if err := atomicfile.MkdirAll(disk, "/a/b/c", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := disk.Crash(func() bool { return false }).ReadDir("/a/b/c"); err != nil {
+			t.Errorf("killed at %d: %v", n, err)
+		}
+	}
+}
+
 // The simulated disk must be able to fail a test: without the syncs, content and names are lost.
 func TestTheSimulatedDiskForgets(t *testing.T) {
 	never := func() bool { return false }
