@@ -62,3 +62,6 @@ func pad(text string, to int) string {
 	}
 	return text
 }
+
+// Colored reports whether answers are painted.
+func (u *UI) Colored() bool { return bool(u.out) }
