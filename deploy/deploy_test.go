@@ -151,6 +151,51 @@ func TestRollbackOfAMixedInstanceGoesToWhatStoodLast(t *testing.T) {
 	f.expect("1.0", one, two)
 }
 
+func TestHistoryOfFailures(t *testing.T) {
+	f := newFleet(t, "app1", "app2")
+	one, two := f.build("1.0"), f.build("2.0")
+	f.must(one)
+	fails := func(plans map[facsimile.Node]func(call, int) fault, want facsimile.Outcome) {
+		t.Helper()
+		for n, w := range f.ways {
+			w.reset(plans[n])
+		}
+		if _, err := f.deployer().Deploy(context.Background(), two, ""); outcome(err) != want {
+			t.Errorf("got %v", err)
+		}
+		f.counters()
+	}
+	only := func(c call, kind fault) func(call, int) fault {
+		return func(got call, _ int) fault { return map[call]fault{c: kind}[got] }
+	}
+	fails(map[facsimile.Node]func(call, int) fault{"app2": only("Activate", "before")}, facsimile.RolledBack)
+	fails(map[facsimile.Node]func(call, int) fault{"app2": only("Activate", "dieAfter")}, facsimile.TwoReleases)
+	fails(map[facsimile.Node]func(call, int) fault{"app2": only("Look", "die")}, facsimile.Refused)
+	f.must(two)
+	f.ways["app1"].reset(func(call, int) fault { return "die" })
+	if _, silent, err := f.deployer().History(context.Background()); err != nil || len(silent) != 1 || silent["app1"] == nil {
+		t.Fatal(silent, err)
+	}
+	f.counters()
+	entries, _, err := f.deployer().History(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Versions["api"]+" "+string(e.Result))
+	}
+	if text := strings.Join(got, ", "); text != "2.0 done, 2.0 failed, 2.0 rolled-back, 1.0 done" {
+		t.Errorf("history is %s", text)
+	}
+	for _, w := range f.ways {
+		w.reset(func(call, int) fault { return "die" })
+	}
+	if _, _, err := f.deployer().History(context.Background()); outcome(err) != facsimile.Refused {
+		t.Errorf("when no node answers: %v", err)
+	}
+}
+
 func TestPlan(t *testing.T) {
 	f := newFleet(t, "app1", "app2")
 	one, two := f.build("1.0", plain("old", "x")), f.build("2.0", plain("new/file", "y"))

@@ -34,6 +34,11 @@ func (f *fleet) check(live map[facsimile.Node]string, to release.Release, res de
 		if !on[version] || len(on) != 1 || res.Result != deploy.EndDone && res.Result != deploy.EndUnchanged {
 			bad("success was reported, and is not there")
 		}
+		for _, n := range f.names {
+			if r, err := f.host(n).Look(context.Background(), facsimile.Digest{}); err != nil || !r.Last.Confirmed || r.Last.Order.Release != to.Digest {
+				bad("node %s is not confirmed: %+v, %v", n, r, err)
+			}
+		}
 	case facsimile.Refused, facsimile.RolledBack:
 		for _, n := range f.names {
 			if disk[n] != live[n] {

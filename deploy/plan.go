@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 
 	facsimile "facsimile.dev/facsimile"
@@ -32,9 +33,7 @@ func (d *Deployer) Plan(ctx context.Context, rel release.Release) (Plan, error) 
 		return err
 	})
 	if len(failed) > 0 {
-		r := &rollout{Deployer: d, rel: rel}
-		r.order.Kind = kindDeploy
-		return Plan{}, r.failure(facsimile.Refused, failed, "nothing was changed", "")
+		return Plan{}, failure(fmt.Sprintf("the plan of %s for %s", rel.Digest.Short(), d.opt.Instance), facsimile.Refused, failed, "nothing was changed", "")
 	}
 	return Plan{Digest: rel.Digest, Nodes: plans}, nil
 }

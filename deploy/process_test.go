@@ -86,6 +86,9 @@ func TestKilled(t *testing.T) {
 					if outcome(err) != facsimile.Refused || !strings.Contains(err.Error(), "for another") {
 						t.Errorf("somebody else: %v", err)
 					}
+					if c != "Stage" && !strings.Contains(err.Error(), "by ann, begun") {
+						t.Errorf("somebody else is not told who holds it: %v", err)
+					}
 				}
 				f.again(two, one)
 				if _, err := os.Stat(filepath.Join(f.dir, "claim")); !errors.Is(err, os.ErrNotExist) {

@@ -202,7 +202,7 @@ func (r *rollout) promise(ctx context.Context) []*seat {
 	ask := func(ctx context.Context, s *seat) (err error) {
 		s.asked = true
 		if s.before, err = s.Node.Promise(ctx, r.ballot, r.owner(s.Name), r.opt.Lease); err != nil {
-			return err
+			return r.withHolder(ctx, s, err)
 		}
 		return r.acceptable(s)
 	}
@@ -217,6 +217,32 @@ func (r *rollout) promise(ctx context.Context) []*seat {
 	r.renewal = startRenewal(ctx, r)
 	r.order.Previous = standing(r.seats)
 	return nil
+}
+
+// withHolder adds to a refusal whose rollout it is that the node is promised to, where that one
+// came far enough to say so.
+func (r *rollout) withHolder(ctx context.Context, s *seat, refusal error) error {
+	var told *facsimile.Error
+	if !errors.As(refusal, &told) || told.Outcome != facsimile.Refused {
+		return refusal
+	}
+	report, err := s.Node.Look(ctx, facsimile.Digest{})
+	if err != nil {
+		return refusal
+	}
+	for e, err := range s.Node.Journal(ctx, 0) {
+		if err != nil {
+			return refusal
+		}
+		if e.Order == nil || e.Order.Epoch != report.Promised {
+			continue
+		}
+		o := e.Order
+		held := *told
+		held.Msg += fmt.Sprintf(" (epoch %d is the %s of %s by %s, begun %s)", o.Epoch, o.Kind, o.Release.Short(), o.Who, o.Time.UTC().Format(time.RFC3339))
+		return &held
+	}
+	return refusal
 }
 
 // standing is the release of the newest order that any node runs; zero where none runs any.

@@ -95,6 +95,10 @@ func (r *rollout) what() string {
 
 // failure is the error of a rollout: where it failed first, and how things stand now.
 func (r *rollout) failure(o facsimile.Outcome, failed []*seat, stands, hint string) error {
+	return failure(r.what(), o, failed, stands, hint)
+}
+
+func failure(what string, o facsimile.Outcome, failed []*seat, stands, hint string) error {
 	s := failed[0]
 	cause := s.cause
 	if cause == nil {
@@ -106,7 +110,7 @@ func (r *rollout) failure(o facsimile.Outcome, failed []*seat, stands, hint stri
 	} else if n > 1 {
 		more = fmt.Sprintf(" (and %d more nodes)", n)
 	}
-	e := facsimile.Errorf(o, "%s failed on node %s%s: %s; %s", r.what(), s.Name, more, oneLine(cause), stands)
+	e := facsimile.Errorf(o, "%s failed on node %s%s: %s; %s", what, s.Name, more, oneLine(cause), stands)
 	e.Err = cause
 	var told *facsimile.Error
 	if hint == "" && errors.As(cause, &told) {

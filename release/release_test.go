@@ -285,6 +285,40 @@ func flipBit(t *testing.T, path string) {
 	}
 }
 
+// TestOneProjectOfSeveral builds one project anew and keeps the others as they are.
+func TestOneProjectOfSeveral(t *testing.T) {
+	s, _ := openStore(t)
+	base, _ := put(t, s, fixture())
+	d := fixture()
+	whole := d.Parts
+	whole[2].Items = append(whole[2].Items, file("etc/new", "2"))
+	d.Parts, d.Keep, d.Base = whole[2:3], []facsimile.Project{"", "api"}, base.Digest
+	part, stats := put(t, s, d)
+	if stats.Files != 3 {
+		t.Errorf("%d contents were read, want those of the new part: 3", stats.Files)
+	}
+	other, _ := openStore(t)
+	d = fixture()
+	d.Parts = whole
+	if all, _ := put(t, other, d); all.Digest != part.Digest {
+		t.Errorf("one project built anew is %s, all of them %s", part.Digest, all.Digest)
+	}
+	keys, err := s.BlobKeys(part.Digest, testRoot)
+	if err != nil || len(keys) != 2 {
+		t.Errorf("%d keys, want those of the kept parts too: %v", len(keys), err)
+	}
+	for _, bad := range []release.Draft{
+		{Definition: "shop", Instance: "beta", Keep: []facsimile.Project{"api"}, Base: base.Digest},
+		{Definition: "shop", Instance: "prod", Keep: []facsimile.Project{"nobody"}, Base: base.Digest},
+		{Definition: "shop", Instance: "prod", Keep: []facsimile.Project{"api"}, Base: base.Digest, Parts: whole[:1]},
+		{Definition: "shop", Instance: "prod", Keep: []facsimile.Project{"api"}, Base: facsimile.DigestOf(nil)},
+	} {
+		if _, _, err := s.Put(context.Background(), bad, testRoot); err == nil {
+			t.Errorf("kept %v of %s", bad.Keep, bad.Base.Short())
+		}
+	}
+}
+
 func TestPutRefuses(t *testing.T) {
 	big := file("x", strings.Repeat("s", release.MaxSealed+1))
 	big.File.Secret, big.File.Mode = true, 0o600
