@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// child does: SCENARIO HOME KILL-AT, or promise HOME TOKEN EPOCH.
+// child does: SCENARIO HOME KILL-AT, promise HOME TOKEN EPOCH, or verify HOME TREE.
 func child(args []string) error {
 	h, err := node.NewHost(node.HostOptions{Home: args[1], Name: "app1", Workers: 1})
 	if err != nil {
@@ -45,6 +45,20 @@ func child(args []string) error {
 		}
 		_, err = h.Promise(context.Background(), node.Ballot{Epoch: epoch, Token: args[2]}, nodetest.Owner("app1"), time.Hour)
 		return err
+	}
+	if args[0] == "verify" {
+		tree, err := facsimile.ParseDigest(args[2])
+		if err != nil {
+			return err
+		}
+		for d, err := range h.Verify(context.Background(), tree) {
+			if err != nil {
+				fmt.Println(err)
+				continue
+			}
+			fmt.Printf("%s: %s\n", d.Path, d.Kind)
+		}
+		return nil
 	}
 	killAt, err := strconv.ParseInt(args[2], 10, 64)
 	if err != nil {

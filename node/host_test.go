@@ -41,8 +41,11 @@ func memoryDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "facs-node-")
 	if err != nil {
-		return t.TempDir()
+		dir = t.TempDir()
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	t.Cleanup(func() {
+		nodetest.Unlock(dir)
+		_ = os.RemoveAll(dir)
+	})
 	return dir
 }

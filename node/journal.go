@@ -80,7 +80,7 @@ type journal struct {
 	f    *os.File
 	size int64
 	last Event  // zero in an empty one
-	torn string // what to note in the next event
+	torn string // what was cut off behind it, for people
 }
 
 // openJournal finds the last whole event and cuts off what a crash left behind it: a line
@@ -122,7 +122,7 @@ func (j *journal) findEnd() error {
 	if end == st.size {
 		return nil
 	}
-	j.torn = fmt.Sprintf("a torn end of %d bytes was cut off before this", st.size-end)
+	j.torn = fmt.Sprintf("a torn end of %d bytes was cut off the journal", st.size-end)
 	j.d.change("truncate", journalFile)
 	if err := j.f.Truncate(end); err != nil {
 		return err
@@ -152,10 +152,6 @@ func lastLine(f *os.File, end int64) (start int64, line []byte, err error) {
 // cut; otherwise the journal is as it was.
 func (j *journal) add(e Event) error {
 	e.Seq = j.last.Seq + 1
-	if j.torn != "" && e.Note != "" {
-		e.Note += "; "
-	}
-	e.Note += j.torn
 	line, err := json.Marshal(e)
 	if err != nil {
 		return err
@@ -173,7 +169,7 @@ func (j *journal) add(e Event) error {
 	if err != nil {
 		return errors.Join(err, j.f.Truncate(j.size))
 	}
-	j.last, j.torn, j.size = e, "", j.size+int64(len(line))
+	j.last, j.size = e, j.size+int64(len(line))
 	return nil
 }
 

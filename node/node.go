@@ -108,6 +108,7 @@ const (
 	EventConfirmed EventKind = "confirmed"
 	EventReleased  EventKind = "released" // the ballot was given back
 	EventUndone    EventKind = "undone"   // a half-done switch was found and undone or finished
+	EventMended    EventKind = "mended"   // a torn end of the journal was cut off
 	EventPruned    EventKind = "pruned"   // old releases were removed
 )
 

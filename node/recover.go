@@ -20,7 +20,10 @@ func (hm *home) recover(ctx context.Context) error {
 	defer j.close()
 	e := j.last
 	if e.Kind != EventSwitching || e.Order == nil {
-		return nil
+		if j.torn == "" {
+			return nil
+		}
+		return j.add(Event{Time: hm.host.now().UTC(), Kind: EventMended, Epoch: e.Epoch, Note: j.torn})
 	}
 	if err := hm.clearNext(); err != nil {
 		return err
@@ -38,6 +41,9 @@ func (hm *home) recover(ctx context.Context) error {
 			return err
 		}
 		note = "a switch that was interrupted after it took place was finished"
+	}
+	if j.torn != "" {
+		note += "; " + j.torn
 	}
 	e.Kind, e.Note, e.Time = EventUndone, note, hm.host.now().UTC()
 	if !done {

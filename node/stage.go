@@ -121,6 +121,9 @@ func (s *stager) make(ctx context.Context) (err error) {
 		return err
 	}
 	if err := s.checkRoom(); err != nil {
+		if left := s.releases.removeAll(s.stagingName()); left != nil {
+			return errors.Join(err, left)
+		}
 		return err
 	}
 	if err := s.build(ctx); err != nil {

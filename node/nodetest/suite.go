@@ -67,7 +67,9 @@ type bench struct {
 }
 
 func newBench(t *testing.T, open func(t *testing.T) Subject) *bench {
-	return &bench{Subject: open(t), t: t, ctx: t.Context(), content: NewContent()}
+	s := open(t)
+	t.Cleanup(func() { Unlock(s.Home) })
+	return &bench{Subject: s, t: t, ctx: t.Context(), content: NewContent()}
 }
 
 func (b *bench) deploy(epoch uint64, tree facsimile.Digest) node.Staged {
