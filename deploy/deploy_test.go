@@ -116,7 +116,11 @@ func TestRollback(t *testing.T) {
 	}
 	back(facsimile.Digest{}, "2.0")
 	back(facsimile.Digest{}, "1.0") // and not forth again to 3.0
-	back(three.Digest, "3.0")       // by name it may go anywhere
+	report, err := f.host("app1").Look(context.Background(), facsimile.Digest{})
+	if err != nil || report.Last.Order.StateHead != "head 3.0" || report.Last.Order.Previous != two.Digest || report.Last.Order.Why != "it was bad" {
+		t.Errorf("the order of a rollback: %+v, %v", report.Last.Order, err)
+	}
+	back(three.Digest, "3.0") // by name it may go anywhere
 	entries, silent, err := f.deployer().History(context.Background())
 	if err != nil || len(silent) != 0 {
 		t.Fatal(err, silent)
@@ -267,6 +271,9 @@ func TestVerify(t *testing.T) {
 	text, err := json.Marshal(v)
 	if err != nil || strings.Contains(string(text), "hunter2") || !strings.Contains(string(text), `"answer":"exact","differences":[]`) {
 		t.Errorf("%s, %v", text, err)
+	}
+	if v, err := f.deployer().Verify(context.Background(), facsimile.Digest{}, "app1"); err != nil || !v.AllExact() || v.Total != 1 {
+		t.Errorf("one node: %+v, %v", v, err)
 	}
 	f.ways["app1"].reset(func(call, int) fault { return "die" })
 	if v := verify(facsimile.Digest{}); v.Nodes[0].Answer != deploy.Unknown || v.Nodes[0].Error == "" || v.Total != 2 {

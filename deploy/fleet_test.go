@@ -151,7 +151,7 @@ func (f *fleet) build(version string, more ...*release.Item) release.Release {
 	}
 	d := release.Draft{
 		Definition: "shop", Instance: "prod",
-		Statement: release.Statement{Versions: map[facsimile.Project]string{"api": version}, StateHead: "head", Built: time.Unix(1, 0)},
+		Statement: release.Statement{Versions: map[facsimile.Project]string{"api": version}, StateHead: "head " + version, Built: time.Unix(1, 0)},
 	}
 	for _, n := range f.names {
 		items := append([]*release.Item{secret, plain("etc/version", version), plain("bin/api", "the same for ever")}, more...)

@@ -215,7 +215,13 @@ func (r *rollout) promise(ctx context.Context) []*seat {
 		return failed
 	}
 	r.renewal = startRenewal(ctx, r)
-	r.order.Previous = standing(r.seats)
+	last := standing(r.seats)
+	r.order.Previous = last.Release
+	if r.order.Kind == kindRollback && last.StateHead != "" {
+		// The nodes have seen this state and still run with it: an older head would let a stale
+		// checkout through that never heard of it.
+		r.order.StateHead = last.StateHead
+	}
 	return nil
 }
 
@@ -245,15 +251,15 @@ func (r *rollout) withHolder(ctx context.Context, s *seat, refusal error) error 
 	return refusal
 }
 
-// standing is the release of the newest order that any node runs; zero where none runs any.
-func standing(seats []*seat) facsimile.Digest {
+// standing is the newest order that any node runs; zero where none runs any.
+func standing(seats []*seat) node.Order {
 	var newest node.Receipt
 	for _, s := range seats {
 		if last := s.before.Last; last.Order.Epoch > newest.Order.Epoch {
 			newest = last
 		}
 	}
-	return newest.Order.Release
+	return newest.Order
 }
 
 // stage brings the whole tree to every node, beside the live one.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	facsimile "facsimile.dev/facsimile"
 	"facsimile.dev/facsimile/node"
@@ -12,8 +13,9 @@ import (
 // Verify has every node read every byte that it should have, against a release or, for the zero
 // digest, against the newest order found on any node. That a node differs, or does not answer, is
 // no error: the answers say so. A node that the order does not name differs too; one that it
-// names and that left the definition is listed as unknown.
-func (d *Deployer) Verify(ctx context.Context, want facsimile.Digest) (Verification, error) {
+// names and that left the definition is listed as unknown. With only, all nodes are asked for
+// their orders, and those alone are verified.
+func (d *Deployer) Verify(ctx context.Context, want facsimile.Digest, only ...facsimile.Node) (Verification, error) {
 	seats := d.seats()
 	each(ctx, d, PhaseLook, d.opt.Timeouts.Look, seats, func(ctx context.Context, s *seat) (err error) {
 		s.before, err = s.Node.Look(ctx, facsimile.Digest{})
@@ -22,6 +24,9 @@ func (d *Deployer) Verify(ctx context.Context, want facsimile.Digest) (Verificat
 	digest, trees, err := d.expected(want, seats)
 	if err != nil {
 		return Verification{}, err
+	}
+	if len(only) > 0 {
+		seats = slices.DeleteFunc(seats, func(s *seat) bool { return !slices.Contains(only, s.Name) })
 	}
 	v := Verification{Digest: digest, Nodes: make([]NodeVerification, len(seats)), Total: len(seats)}
 	answered := []*seat{}
@@ -43,7 +48,9 @@ func (d *Deployer) Verify(ctx context.Context, want facsimile.Digest) (Verificat
 			v.Exact++
 		}
 	}
-	v.addLeft(trees)
+	if len(only) == 0 {
+		v.addLeft(trees)
+	}
 	return v, ctx.Err()
 }
 
