@@ -1,7 +1,6 @@
 package define
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -115,7 +114,7 @@ func exists(path string) bool {
 
 // checkOuter refuses a definition that belongs to another one.
 func checkOuter(l Location) error {
-	hint := fmt.Sprintf("--define-dir %s takes the outer one, --define-dir %s this one", "%s", l.Dir)
+	const hint = "--define-dir %s takes the outer one, --define-dir %s this one"
 	for at := l.Top; at != filepath.Dir(at); at = filepath.Dir(at) {
 		outer, ok := definitionIn(filepath.Dir(at))
 		if filepath.Base(at) == topDir {
@@ -124,14 +123,14 @@ func checkOuter(l Location) error {
 					WithHint("change to the folder of the definition that you mean, or name it by --define-dir")
 			}
 			return facsimile.Errorf(facsimile.BadInput, "the definition in %s stands inside the top dir %s of the definition in %s", l.Dir, at, outer).
-				WithHint(hint, outer)
+				WithHint(hint, outer, l.Dir)
 		}
 		if !ok || outer == l.Dir {
 			continue
 		}
 		if p, repo := repoAround(outer, l.Dir); p != "" {
 			return facsimile.Errorf(facsimile.BadInput, "the definition in %s stands inside %s, the repo of project %q of the definition in %s", l.Dir, repo, p, outer).
-				WithHint(hint, outer)
+				WithHint(hint, outer, l.Dir)
 		}
 	}
 	return nil

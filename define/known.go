@@ -74,14 +74,14 @@ func (s *keySet) check(p *part, path facsimile.Path, note func(*facsimile.Error)
 	}
 }
 
-// near are the known keys that a key may have been meant as. Short words are near by accident,
-// and a key that stands there as well was not meant.
+// near are the known keys that a key may have been meant as. Short words, and words that start
+// differently, are near by accident; a key that stands there as well was not meant.
 func (s *keySet) near(name string, p *part) []string {
 	if len(name) < 4 {
 		return nil
 	}
 	return slices.DeleteFunc(facsimile.Nearest(name, s.keys), func(known string) bool {
 		_, there := p.find(known)
-		return there || len(known) < 4 && !strings.EqualFold(known, name)
+		return there || len(known) < 4 || !strings.EqualFold(known[:1], name[:1])
 	})
 }

@@ -106,17 +106,28 @@ func MergeModules(of map[facsimile.Project]*Resolved) (facsimile.Value, error) {
 				index[e.Key] = len(entries)
 				entries = append(entries, e)
 				owner[e.Key] = p
-			case entries[i].Value.Equal(e.Value):
+			case sameModule(entries[i].Value, e.Value):
 			case owner[e.Key] == "":
 				entries[i], owner[e.Key] = e, p
-			case of[""] != nil && of[""].Root().Get(modulesName).Get(e.Key).Equal(e.Value):
+			case of[""] != nil && sameModule(of[""].Root().Get(modulesName).Get(e.Key), e.Value):
 			default:
-				path, a, b := firstDifference(entries[i].Value, e.Value, facsimile.Path{modulesName, e.Key})
+				path, a, b := firstDifference(nameless(entries[i].Value), nameless(e.Value), facsimile.Path{modulesName, e.Key})
 				problems = append(problems, problem(r.d.sources, fmt.Sprintf("the projects %q and %q define the module %q differently: %s", owner[e.Key], p, e.Key, path), "define it in one place, or give them different names", a, b))
 			}
 		}
 	}
 	return facsimile.MapAt(entries, origin), problems.OrNil()
+}
+
+// sameModule compares two modules of one key. Only the list form has the name inside.
+func sameModule(a, b facsimile.Value) bool { return nameless(a).Equal(nameless(b)) }
+
+func nameless(m facsimile.Value) facsimile.Value {
+	if m.Get("name").IsAbsent() {
+		return m
+	}
+	entries := slices.DeleteFunc(slices.Clone(m.Entries()), func(e facsimile.Entry) bool { return e.Key == "name" })
+	return facsimile.MapAt(entries, m.Origin())
 }
 
 // firstDifference leads to the first place where two values differ, with the origins there.

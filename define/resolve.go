@@ -21,7 +21,7 @@ type Resolved struct {
 	root     facsimile.Value
 	layers   []facsimile.Layer
 	lineages []*lineage // whose parents may disagree
-	strict   bool
+	strict   bool // the top layer or the instance's own asks for it
 	overlays *overlays // what may come over it; nil for a node
 	notes    []Finding // what stands in a layer and does not count
 
@@ -99,6 +99,9 @@ func (d *Definition) stack(ctx context.Context, in facsimile.Instance, p facsimi
 	r.lineages = append(r.lineages, line)
 	line.addAll([]string{modulesName, topName})
 	r.strict = top.layer.strict
+	if own, _ := d.shelf.layer(string(in)); own != nil {
+		r.strict = r.strict || own.strict
+	}
 	r.push(line.order, false)
 	taken := len(line.order)
 	if source != nil {

@@ -1,0 +1,176 @@
+package define
+
+import (
+	"context"
+	"strings"
+	"testing"
+)
+
+// findings checks a definition and writes what was found; warnings start with "warning".
+func findings(t testing.TB, files string) string {
+	t.Helper()
+	var out []string
+	for _, f := range load(t, files).Check(context.Background()) {
+		line := written(f.Error)
+		if f.Warning {
+			line = "warning " + line
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, "\n")
+}
+
+func TestCheckExample(t *testing.T) {
+	if got := findings(t, shop); got != "" {
+		t.Error(got)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	tests := []struct{ name, files, want string }{
+		{"near misses", `
+-- facsimile.yaml --
+name: shop
+targest: {}
+deploy: {usr: x, strateg: {}, mine: 1}
+install: {groups: [{type: tmpl, direc: x, optfile: [y]}]}
+modules: {api: {servcie: {exce: x}, service: {exce: y}, own: 1}, servcie: {}}
+projects: {api: {repo: x, verson: 1}}
+nodes: {n: {regoin: eu}}
+my: {targest: 1}
+`, `warning facsimile.yaml:2:1: targest has no meaning here [did you mean targets?]
+warning facsimile.yaml:3:18: deploy.strateg has no meaning here [did you mean strategy?]
+warning facsimile.yaml:4:43: install.groups.0.optfile has no meaning here [did you mean optfiles?]
+warning facsimile.yaml:5:47: modules.api.service.exce has no meaning here [did you mean exec?]
+warning facsimile.yaml:6:27: projects.api.verson has no meaning here [did you mean version?]
+warning facsimile.yaml:7:13: nodes.n.regoin has no meaning here [did you mean region?]`},
+		{"files that no instance uses, and all errors", `
+-- facsimile.yaml --
+name: shop
+-- define/a.yaml --
+x:
+y: [
+-- define/b.yaml --
+abstract: true
+inherit: [nobody]
+z:
+-- define/c.yaml --
+inherit: [nobody]
+-- define/d.yaml --
+deploy: 1
+home: 2
+`, `define/a.yaml:3:1: did not find expected node content while parsing a flow node
+define/b.yaml:3:1: the key "z" has no value [write {} for an empty map, [] for an empty list, "" for empty text, or null to remove what other layers say]
+define/c.yaml:1:11: there is no layer "nobody" to inherit [the layers are a, b, c, d]
+define/d.yaml:1:9: deploy is a map, this is a whole number
+define/d.yaml:2:7: home is text, this is a whole number`},
+		{"parents without an order", `
+-- facsimile.yaml --
+name: shop
+-- define/base.yaml --
+abstract: true
+v: 0
+-- define/x.yaml --
+abstract: true
+inherit: [base]
+v: 1
+w: {a: 1, b: 1}
+l+: [1]
+same: [1]
+gone: ~
+-- define/y.yaml --
+abstract: true
+inherit: [base]
+v: 2
+w: 3
+l+: [2]
+same: [1]
+gone: 1
+-- define/z.yaml --
+abstract: true
+inherit: [x]
+v: 4
+-- define/p.yaml --
+inherit: [x, y]
+-- define/q.yaml --
+inherit: [x, y]
+v: 5
+w!: {}
+gone: 2
+-- define/r.yaml --
+inherit: [x, z]
+`, `warning define/x.yaml:3:1 define/y.yaml:3:1: "x" and "y" disagree on v, which "p" leaves open [y counts, since it comes last; say it in p, or let y inherit x]
+warning define/x.yaml:4:1 define/y.yaml:4:1: "x" and "y" disagree on w, which "p" leaves open [y counts, since it comes last; say it in p, or let y inherit x]
+warning define/x.yaml:7:1 define/y.yaml:7:1: "x" and "y" disagree on gone, which "p" leaves open [y counts, since it comes last; say it in p, or let y inherit x]`},
+		{"overlays of one rank", `
+-- facsimile.yaml --
+name: shop
+-- define/p.yaml --
+deploy: {nodes: {a: [n1, n2], b: [n1, n2]}}
+targets: {a: {x: 1, y: 1}, b: {x: 2, y: 2}}
+nodes:
+  "n*": {y: 3, z: 1}
+  "n[1:2]": {z: 2}
+  n1: {x: 4, z: 4}
+`, `warning define/p.yaml:2:15 define/p.yaml:2:32: on the node n2 the target "a" and the target "b" disagree on x [the target "b" counts, since it comes last; say it under the name of the node]
+warning define/p.yaml:4:16 define/p.yaml:5:14: on the node n2 the pattern "n*" and the pattern "n[1:2]" disagree on z [the pattern "n[1:2]" counts, since it comes last; say it under the name of the node]`},
+		{"a home of two instances", `
+-- facsimile.yaml --
+name: shop
+home: /srv
+-- define/a.yaml --
+deploy: {nodes: {t: [h1, h2]}}
+-- define/b.yaml --
+deploy: {nodes: {t: [x]}}
+nodes: {x: {ssh: {address: h2}}}
+-- define/c.yaml --
+deploy: {nodes: {t: [h1]}}
+nodes: {h1: {home: /c}}
+-- define/d.yaml --
+-- define/e.yaml --
+`, `facsimile.yaml:2:7 facsimile.yaml:2:7: the instances "a" and "b" both claim /srv on the host h2 [a home belongs to one instance: give one of them another, or make one abstract]
+warning facsimile.yaml:2:7 facsimile.yaml:2:7: the instances "d" and "e" both claim /srv on this machine [a home belongs to one instance: give one of them another, or make one abstract]`},
+		{"targets that are kept", `
+-- facsimile.yaml --
+name: shop
+-- define/prod.yaml --
+deploy: {nodes: {app: [p1], web: [p2]}}
+-- define/copy.yaml --
+inherit: [prod]
+deploy: {nodes: {app: [c1]}}
+-- define/other.yaml --
+inherit: [prod]
+deploy: {nodes!: {app: [o1]}}
+`, `warning define/copy.yaml:2:18 define/prod.yaml:1:29: "copy" names its own nodes, and keeps web from another instance [write nodes! to replace all targets, or null for those that it shall not have]`},
+		{"a list of instances with an error in it", `
+-- facsimile.yaml --
+instances: [a, a, -b, 1, c.versions]
+`, `facsimile.yaml:1:16 facsimile.yaml:1:13: the instance "a" is listed twice
+facsimile.yaml:1:19: instance name "-b" has a part that starts with "-"
+facsimile.yaml:1:23: the name of an instance is text, this is a whole number [quote it]
+facsimile.yaml:1:26: "c.versions" is the layer of versions of an instance, and no instance`},
+		{"modules", `
+-- modules.toml --
+[[modules]]
+name = "a"
+[[modules]]
+name = "a"
+[[modules]]
+port = 1
+-- define/p.yaml --
+modules: {b: {name: c}}
+-- define/q.yaml --
+modules: 7
+`, `modules.toml:4:8 modules.toml:2:8: the module "a" is written twice in one list [join the two, or rename one]
+modules.toml:5:3: a module of a list needs a name [write "name: …" into it]
+define/p.yaml:1:21 define/p.yaml:1:11: the module "b" says that its name is "c" [leave the name out, or rename one]
+define/q.yaml:1:1: modules are a list or a map by name, this is a whole number`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if got := findings(t, test.files); got != test.want {
+				t.Errorf("got\n%s\nwant\n%s", got, test.want)
+			}
+		})
+	}
+}
