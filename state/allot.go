@@ -17,8 +17,8 @@ type Allotment struct {
 	Notes  facsimile.Problems // findings that stop nothing: a port that was taken, a weak policy
 }
 
-// Pending are the names of what is not there yet, for commands that never write: the keys of
-// secrets, and replica.NAME.uiid, replica.NAME.place, directory.MODULE.NAME.
+// Pending are the names of what is not there yet or does not fit any more, for commands that never
+// write: the keys of secrets, and replica.NAME.uiid, replica.NAME.place, directory.MODULE.NAME.
 func (a Allotment) Pending() []string { return append(a.Shared.Names(), a.Own.Names()...) }
 
 // Format implements fmt.Formatter: an allotment prints as the names of what is missing.
@@ -71,9 +71,7 @@ func Allot(needs Needs, shared, own Snapshot, random io.Reader) (Allotment, erro
 	if len(a.problems) > 0 {
 		return Allotment{}, a.problems
 	}
-	if a.own.newest == nil && len(needs.Secrets)+len(needs.Replicas)+len(needs.Directories) > 0 {
-		a.out.Own.Begin = true
-	}
+	a.out.Own.Begin = a.own.newest == nil
 	for _, c := range []*Change{&a.out.Shared, &a.out.Own} {
 		if err := c.name(random); err != nil {
 			return Allotment{}, err

@@ -297,28 +297,14 @@ func TestIdsRunOut(t *testing.T) {
 	}
 }
 
-func TestPerNodeKeepsNamesOnTheirNodes(t *testing.T) {
-	name := func(i int) facsimile.Replica { return facsimile.Replica(fmt.Sprintf("xd.%d", i)) }
+// Also an instance without any module has a state: releases are sealed with its key.
+func TestAStateIsBegunEvenWithoutNeeds(t *testing.T) {
 	p := newPlayed(t, "prod")
-	for _, run := range []struct {
-		nodes []facsimile.Node
-		n     int
-		want  string
-	}{
-		{[]facsimile.Node{"a", "b", "c"}, 1, "xd.0@a xd.1@b xd.2@c"},
-		{[]facsimile.Node{"a", "c"}, 1, "xd.0@a xd.2@c"},
-		{[]facsimile.Node{"d", "a", "c"}, 1, "xd.3@d xd.0@a xd.2@c"},
-		{[]facsimile.Node{"a", "c"}, 2, "xd.0@a xd.4@a xd.2@c xd.5@c"},
-		{[]facsimile.Node{"b", "c"}, 1, "xd.1@b xd.2@c"},
-	} {
-		needs := PerNode(p.snapshot(), run.nodes, run.n, name)
-		var got []string
-		for _, n := range needs {
-			got = append(got, fmt.Sprintf("%s@%s", n.Replica, n.Candidates[0]))
-		}
-		if s := strings.Join(got, " "); s != run.want {
-			t.Errorf("on %v, %d each: %s, want %s", run.nodes, run.n, s, run.want)
-		}
-		p.run(Needs{Replicas: needs})
+	a := p.run(Needs{})
+	if !a.Own.Begin || a.Own.ID == "" || len(a.Pending()) != 0 || !a.Shared.Empty() {
+		t.Errorf("%+v", a.Own)
+	}
+	if again := p.run(Needs{}); !again.Empty() {
+		t.Error("begun twice")
 	}
 }

@@ -320,3 +320,27 @@ func TestSomebodyElsesCheckout(t *testing.T) {
 		t.Errorf("allotting what is there: %v, %v", needs.Pending(), err)
 	}
 }
+
+// Two branches that gave one id to two replicas, and a merge that did not see it.
+func TestOneIdForTwoReplicasIsRefused(t *testing.T) {
+	f, _ := testFiles(t)
+	mustCommit(t, f, "prod", Change{ID: "1", IDs: []NewID{{Replica: "apid.0", UIID: 1, Module: "api"}}})
+	v := mustLoad(t, f, "prod").own
+	k, err := f.unlock(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := v.newest.header
+	h.Parents, h.Change, h.Recipients = []Head{v.head}, "2", nil
+	text, err := encodeEntry(h, []*item{{Replica: "dbd.0", Generation: 1, UIID: 1, Module: "db"}}, k.mac)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(f.path("prod", journalName, facsimile.DigestOf(text).Hex()+entrySuffix), text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.Load(context.Background(), "prod")
+	if err == nil || !strings.Contains(err.Error(), "the id 1 belongs to apid.0") || !strings.Contains(err.Error(), "and to dbd.0") {
+		t.Errorf("got %v", err)
+	}
+}

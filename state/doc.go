@@ -9,8 +9,6 @@
 //	Allot(needs, shared, own, …)   what is missing; nothing written
 //	Commit(base, change)           one entry in the journal, or ErrMoved: start again
 //
-// Generate does these three until nobody else was faster.
-//
 // What was given out is never taken back: an id is not renumbered or used twice, a replica stays
 // on its node while the node is a candidate, a directory stays where it first was. A secret is
 // kept although its module left.

@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	cryptorand "crypto/rand"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -66,10 +65,7 @@ func mustReveal(t testing.TB, s Snapshot, key string) string {
 
 func mustGenerate(t testing.TB, s Store, shared, own facsimile.Instance, needs Needs) Snapshot {
 	t.Helper()
-	snap, _, err := Generate(context.Background(), s, Generation{
-		Shared: shared, Own: own, Random: cryptorand.Reader, Why: "facs build " + string(own),
-		Needs: func(_, _ Snapshot) (Needs, error) { return needs, nil },
-	})
+	snap, err := generate(context.Background(), s, shared, own, needs)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -95,7 +95,7 @@ func TestNoSecretIsInAnyFileOrFormat(t *testing.T) {
 	}
 	for _, v := range []any{
 		s, &s, f, o, &o, c, &c, a, &a, a.Own.Secrets[0], a.Own.Secrets, entry, history, history[0], s.Replicas(), s.Head(), secret,
-		Combine(s, s), Generation{Own: "prod"}, f.Notices(), shopNeeds(), map[string]*Files{"f": f},
+		Combine(s, s), f.Notices(), shopNeeds(), map[string]*Files{"f": f},
 	} {
 		mustNotShow(t, reflect.TypeOf(v).String(), printed(v), hidden...)
 	}

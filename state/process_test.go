@@ -50,12 +50,8 @@ const replicasPerChild = 12
 // childAllots asks for one replica more in each of its runs.
 func childAllots(f *Files, name string) error {
 	for n := 1; n <= replicasPerChild; n++ {
-		_, _, err := Generate(context.Background(), f, Generation{
-			Shared: "prod", Own: "prod", Random: rand.Reader, Why: "test",
-			Needs: func(_, _ Snapshot) (Needs, error) {
-				return Needs{Replicas: copies(name, n, 8000, "a", "b"), Secrets: []SecretNeed{{Key: "passwd." + name}}}, nil
-			},
-		})
+		needs := Needs{Replicas: copies(name, n, 8000, "a", "b"), Secrets: []SecretNeed{{Key: "passwd." + name}}}
+		_, err := generate(context.Background(), f, "prod", "prod", needs)
 		if err != nil {
 			return err
 		}
