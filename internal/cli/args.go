@@ -28,7 +28,7 @@ func takes(cmd *cobra.Command, args []string) error {
 			}
 		}
 	}
-	usage := "usage: " + cmd.CommandPath() + " " + words + "; " + helpHint(cmd)
+	usage := "usage: " + strings.TrimSpace(cmd.CommandPath()+" "+words) + "; " + helpHint(cmd)
 	switch {
 	case len(missing) > 0:
 		return facsimile.Errorf(facsimile.BadInput, "%s needs %s", cmd.CommandPath(), strings.Join(missing, " and ")).WithHint("%s", usage)

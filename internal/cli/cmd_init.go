@@ -43,11 +43,7 @@ func (a *app) init(args []string, o initOptions) error {
 	if err != nil {
 		return err
 	}
-	doc := struct {
-		Dir   string   `json:"dir"`
-		Name  string   `json:"name"`
-		Files []string `json:"files"`
-	}{dir, name, files}
+	doc := initDocument{dir, name, files}
 	return a.ui.Print(doc, func(p *ui.Page) {
 		p.Line("%s is defined in %s:", p.Bold(name), dir)
 		for _, f := range files {
@@ -56,4 +52,10 @@ func (a *app) init(args []string, o initOptions) error {
 		p.Line("")
 		p.Line("Next: facs check, facs list, facs deploy INSTANCE.")
 	})
+}
+
+type initDocument struct {
+	Dir   string   `json:"dir"`
+	Name  string   `json:"name"`
+	Files []string `json:"files"`
 }

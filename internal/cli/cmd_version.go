@@ -17,12 +17,14 @@ func newVersion(a *app) *cobra.Command {
 		Args:        takes,
 		Annotations: statuses("0"),
 		RunE: func(*cobra.Command, []string) error {
-			doc := struct {
-				Version string `json:"version"`
-				Go      string `json:"go"`
-				System  string `json:"system"`
-			}{a.env.Version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+			doc := versionDocument{a.env.Version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
 			return a.ui.Print(doc, func(p *ui.Page) { p.Line("facs %s (%s, %s)", doc.Version, doc.Go, doc.System) })
 		},
 	}
+}
+
+type versionDocument struct {
+	Version string `json:"version"`
+	Go      string `json:"go"`
+	System  string `json:"system"`
 }

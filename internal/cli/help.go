@@ -49,10 +49,10 @@ func commandHelp(p *ui.Page, cmd *cobra.Command) {
 		p.Line("%s", p.Bold("Examples"))
 		p.Line("%s", strings.TrimRight(cmd.Example, "\n"))
 	}
-	if cmd.HasAvailableLocalFlags() {
+	if flags := flagRows(cmd.NonInheritedFlags()); len(flags) > 0 {
 		p.Line("")
 		p.Line("%s", p.Bold("Flags"))
-		flagTable(p, cmd.NonInheritedFlags())
+		flagTable(p, flags)
 	}
 	p.Line("")
 	p.Line("%s", p.Bold("Exit status"))
@@ -70,7 +70,7 @@ func rootHelp(p *ui.Page, root *cobra.Command, groups []group) {
 	commandTable(p, groups)
 	p.Line("")
 	p.Line("%s", p.Bold("Flags of every command"))
-	flagTable(p, root.PersistentFlags())
+	flagTable(p, flagRows(root.PersistentFlags()))
 	p.Line("")
 	p.Line("%s", p.Bold("Exit status"))
 	for o := facsimile.Done; o <= facsimile.TwoReleases; o++ {
@@ -97,35 +97,32 @@ func commandTable(p *ui.Page, groups []group) {
 	}
 }
 
-func flagTable(p *ui.Page, flags *pflag.FlagSet) {
+// flagRows are the names and the description of each flag, but for --help, which help need not explain.
+func flagRows(flags *pflag.FlagSet) [][]string {
 	var rows [][]string
 	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Hidden {
-			return
+		if !f.Hidden && f.Name != "help" {
+			rows = append(rows, []string{flagNames(f), flagText(f)})
 		}
-		rows = append(rows, []string{p.Name(flagNames(f)), flagText(f)})
 	})
+	return rows
+}
+
+func flagTable(p *ui.Page, rows [][]string) {
 	const text = 27 // where descriptions start
 	for _, row := range rows {
-		lines := ui.Wrap(row[1], 80-text)
-		head := "  " + row[0]
-		if n := 2 + len(flagPlain(row[0])); n < text-1 {
+		head := "  " + p.Name(row[0])
+		if n := 2 + len(row[0]); n < text-1 {
 			head += strings.Repeat(" ", text-n)
 		} else {
 			p.Line("%s", head)
 			head = strings.Repeat(" ", text)
 		}
-		for _, line := range lines {
+		for _, line := range ui.Wrap(row[1], 80-text) {
 			p.Line("%s%s", head, line)
 			head = strings.Repeat(" ", text)
 		}
 	}
-}
-
-// flagPlain is names without colours.
-func flagPlain(names string) string {
-	names = strings.TrimPrefix(names, "\x1b[36m")
-	return strings.TrimSuffix(names, "\x1b[0m")
 }
 
 // flagNames is how a flag is written: -o, --output FORMAT.
