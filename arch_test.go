@@ -30,6 +30,7 @@ func mayImport() map[string][]string {
 			"jinja", "internal/atomicfile"},
 		"define":               {"define/syntax"},
 		"define/syntax":        {},
+		"internal/viewtest":    {"define", "state", "view"},
 		"state":                {"internal/atomicfile"},
 		"view":                 {"define", "state", "jinja"},
 		"render":               {"view", "jinja", "release"},

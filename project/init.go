@@ -27,7 +27,8 @@ func Init(dir, name string) ([]string, error) {
 	if _, err := facsimile.ParseName("project", name); err != nil {
 		return nil, facsimile.Errorf(facsimile.BadInput, "%v", err).WithHint("name it: facs init --name NAME")
 	}
-	if location, err := define.At(dir); err == nil {
+	location, err := define.Find(dir)
+	if inside, relErr := filepath.Rel(dir, location.Dir); err == nil && relErr == nil && filepath.IsLocal(inside) {
 		return nil, facsimile.Errorf(facsimile.Refused, "there is a definition in %s already", location.Dir)
 	}
 	files, err := skeletonFiles(name)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -105,7 +106,7 @@ func (r *part) unreadable(g group, name string, err error) error {
 func (r *part) putCopy(g group, name, to string, from *root, rel string, info fs.FileInfo) error {
 	return r.put(name, g, &release.Item{
 		File: facsimile.File{Path: to, Type: facsimile.RegularFile, Mode: plainMode(info)},
-		Open: func() (io.ReadCloser, error) { return from.Open(rel) },
+		Open: func() (io.ReadCloser, error) { return os.OpenInRoot(from.dir, rel) }, // from is closed by then
 	})
 }
 

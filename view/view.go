@@ -25,7 +25,7 @@ type Inputs struct {
 	Dir        string // absolute folder of the definition: relative homes of local nodes start there
 	Instance   facsimile.Instance
 	Topology   *define.Topology
-	Projects   []Project      // the conglomerate itself, named "", first
+	Projects   []Project // the conglomerate itself, named "", first
 	State      State
 	Sources    *facsimile.Sources
 }
