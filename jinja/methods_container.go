@@ -1,0 +1,512 @@
+package jinja
+
+import "slices"
+
+func listMethods() map[string]methodFunc {
+	return map[string]methodFunc{
+		"append": listAppend, "extend": listExtend, "insert": listInsert, "pop": listPop,
+		"remove": listRemove, "clear": listClear, "copy": listCopy, "reverse": listReverse,
+		"sort": listSort, "index": listIndex, "count": listCount,
+	}
+}
+
+func tupleMethods() map[string]methodFunc {
+	return map[string]methodFunc{"index": listIndex, "count": listCount}
+}
+
+func listAppend(c *Call, self Value) (Value, error) {
+	a, err := c.bind(1, "object")
+	if err != nil {
+		return Value{}, err
+	}
+	l, err := c.st.ownList(self)
+	if err != nil {
+		return Value{}, err
+	}
+	l.items = append(l.items, a[0])
+	return None(), c.st.useItems(1)
+}
+
+func listExtend(c *Call, self Value) (Value, error) {
+	a, err := c.bind(1, "iterable")
+	if err != nil {
+		return Value{}, err
+	}
+	items, err := c.st.collect(a[0])
+	if err != nil {
+		return Value{}, err
+	}
+	l, err := c.st.ownList(self)
+	if err != nil {
+		return Value{}, err
+	}
+	l.items = append(l.items, items...)
+	return None(), nil
+}
+
+func listInsert(c *Call, self Value) (Value, error) {
+	a, err := c.bind(2, "index", "object")
+	if err != nil {
+		return Value{}, err
+	}
+	i, err := wantInt(a[0])
+	if err != nil {
+		return Value{}, err
+	}
+	l, err := c.st.ownList(self)
+	if err != nil {
+		return Value{}, err
+	}
+	n := int64(len(l.items))
+	if i < 0 {
+		i = max(i+n, 0)
+	}
+	l.items = slices.Insert(l.items, int(min(i, n)), a[1])
+	return None(), c.st.use(valueSize + n)
+}
+
+func listPop(c *Call, self Value) (Value, error) {
+	a, err := c.bind(0, "index")
+	if err != nil {
+		return Value{}, err
+	}
+	i, err := optInt(a[0], -1)
+	if err != nil {
+		return Value{}, err
+	}
+	l, err := c.st.ownList(self)
+	if err != nil {
+		return Value{}, err
+	}
+	n := int64(len(l.items))
+	if n == 0 {
+		return Value{}, failf(ErrLookup, "pop from empty list")
+	}
+	if i < 0 {
+		i += n
+	}
+	if i < 0 || i >= n {
+		return Value{}, failf(ErrLookup, "pop index out of range")
+	}
+	v := l.items[i]
+	l.items = slices.Delete(l.items, int(i), int(i)+1)
+	return v, c.st.use(n)
+}
+
+func listRemove(c *Call, self Value) (Value, error) {
+	i, err := find(c, self)
+	if err != nil {
+		return Value{}, err
+	}
+	if i < 0 {
+		return Value{}, failf(ErrValue, "list.remove(x): x not in list")
+	}
+	l, err := c.st.ownList(self)
+	if err != nil {
+		return Value{}, err
+	}
+	l.items = slices.Delete(l.items, i, i+1)
+	return None(), nil
+}
+
+// find returns the index of the first argument in a list, or -1.
+func find(c *Call, self Value) (int, error) {
+	if len(c.Args) == 0 {
+		return 0, failf(ErrType, "%s expected at least 1 argument, got 0", c.name)
+	}
+	items, err := c.st.listItems(self)
+	if err != nil {
+		return 0, err
+	}
+	for i, item := range items {
+		same, err := c.st.sameOrEqual(item, c.Args[0], maxRepr)
+		if err != nil {
+			return 0, err
+		}
+		if same {
+			return i, c.st.use(int64(i) * 8)
+		}
+	}
+	return -1, c.st.use(int64(len(items)) * 8)
+}
+
+func listIndex(c *Call, self Value) (Value, error) {
+	a, err := c.bind(1, "value", "start", "stop")
+	if err != nil {
+		return Value{}, err
+	}
+	items, err := c.st.listItems(self)
+	if err != nil {
+		return Value{}, err
+	}
+	n := int64(len(items))
+	from, err := optInt(a[1], 0)
+	if err != nil {
+		return Value{}, err
+	}
+	to, err := optInt(a[2], n)
+	if err != nil {
+		return Value{}, err
+	}
+	if from < 0 {
+		from = max(from+n, 0)
+	}
+	if to < 0 {
+		to += n
+	}
+	for i := from; i < min(to, n); i++ {
+		same, err := c.st.sameOrEqual(items[i], a[0], maxRepr)
+		if err != nil {
+			return Value{}, err
+		}
+		if same {
+			return Int(i).WithTag(c.st.deepTag(self)), nil
+		}
+	}
+	return Value{}, failf(ErrValue, "the value is not in %s", typeName(self))
+}
+
+func listCount(c *Call, self Value) (Value, error) {
+	if _, err := c.bind(1, "value"); err != nil {
+		return Value{}, err
+	}
+	items, err := c.st.listItems(self)
+	if err != nil {
+		return Value{}, err
+	}
+	n := int64(0)
+	for _, item := range items {
+		same, err := c.st.sameOrEqual(item, c.Args[0], maxRepr)
+		if err != nil {
+			return Value{}, err
+		}
+		if same {
+			n++
+		}
+	}
+	return Int(n).WithTag(c.st.deepTag(self)), c.st.use(int64(len(items)) * 8)
+}
+
+func listClear(c *Call, self Value) (Value, error) {
+	l, err := c.st.ownList(self)
+	if err != nil {
+		return Value{}, err
+	}
+	l.items = nil
+	return None(), noArgs(c)
+}
+
+func listCopy(c *Call, self Value) (Value, error) {
+	items, err := c.st.collect(self)
+	if err != nil {
+		return Value{}, err
+	}
+	return newList(items), noArgs(c)
+}
+
+func listReverse(c *Call, self Value) (Value, error) {
+	l, err := c.st.ownList(self)
+	if err != nil {
+		return Value{}, err
+	}
+	slices.Reverse(l.items)
+	return None(), noArgs(c)
+}
+
+func listSort(c *Call, self Value) (Value, error) {
+	if len(c.Args) > 0 {
+		return Value{}, failf(ErrType, "sort() takes no positional arguments")
+	}
+	a, err := c.bind(0, "key", "reverse")
+	if err != nil {
+		return Value{}, err
+	}
+	reverse := false
+	if !a[1].isMissing() {
+		if reverse, err = c.st.truth(a[1]); err != nil {
+			return Value{}, err
+		}
+	}
+	l, err := c.st.ownList(self)
+	if err != nil {
+		return Value{}, err
+	}
+	keys := l.items
+	if !a[0].isMissing() && a[0].kind != KindNone {
+		keys = make([]Value, len(l.items))
+		for i, item := range l.items {
+			if keys[i], err = c.st.call(a[0], &Call{Args: []Value{item}, st: c.st, ctx: c.ctx, name: c.name}); err != nil {
+				return Value{}, err
+			}
+		}
+	}
+	tag := c.st.deepTag(self)
+	items, err := c.st.sortBy(l.items, keys, reverse)
+	if err != nil {
+		return Value{}, err
+	}
+	l.items = items
+	l.tag = c.st.union(l.tag, tag)
+	return None(), nil
+}
+
+func dictMethods() map[string]methodFunc {
+	view := func(what dictPart) methodFunc {
+		return func(c *Call, self Value) (Value, error) {
+			return objectValue(&dictView{of: self, what: what}), noArgs(c)
+		}
+	}
+	return map[string]methodFunc{
+		"keys": view(dictKeys), "values": view(dictValues), "items": view(dictItems),
+		"iterkeys": view(dictKeys), "itervalues": view(dictValues), "iteritems": view(dictItems),
+		"get": dictGetMethod, "has_key": dictHasKey, "pop": dictPop, "popitem": dictPopitem,
+		"setdefault": dictSetdefault, "update": dictUpdate, "clear": dictClear, "copy": dictCopy,
+	}
+}
+
+func dictGetMethod(c *Call, self Value) (Value, error) {
+	a, err := c.bind(1, "key", "default")
+	if err != nil {
+		return Value{}, err
+	}
+	v, ok, err := c.st.dictGet(self, a[0])
+	switch {
+	case err != nil:
+		return Value{}, err
+	case ok:
+		return v, nil
+	case a[1].isMissing():
+		return None(), nil
+	}
+	return a[1], nil
+}
+
+func dictHasKey(c *Call, self Value) (Value, error) {
+	a, err := c.bind(1, "key")
+	if err != nil {
+		return Value{}, err
+	}
+	_, ok, err := c.st.dictGet(self, a[0])
+	return Bool(ok), err
+}
+
+func dictPop(c *Call, self Value) (Value, error) {
+	a, err := c.bind(1, "key", "default")
+	if err != nil {
+		return Value{}, err
+	}
+	hash, err := hashKey(a[0])
+	if err != nil {
+		return Value{}, err
+	}
+	d, err := c.st.ownDict(self)
+	if err != nil {
+		return Value{}, err
+	}
+	if v, ok := d.remove(hash); ok {
+		return v, nil
+	}
+	if a[1].isMissing() {
+		return Value{}, failf(ErrLookup, "pop(): no such key")
+	}
+	return a[1], nil
+}
+
+func dictPopitem(c *Call, self Value) (Value, error) {
+	d, err := c.st.ownDict(self)
+	if err != nil {
+		return Value{}, err
+	}
+	for i := len(d.entries) - 1; i >= 0; i-- {
+		if e := d.entries[i]; !e.deleted {
+			d.remove(e.hash)
+			d.entries = d.entries[:i]
+			return Tuple(e.key, e.value), noArgs(c)
+		}
+	}
+	return Value{}, failf(ErrLookup, "popitem(): dictionary is empty")
+}
+
+func dictSetdefault(c *Call, self Value) (Value, error) {
+	a, err := c.bind(1, "key", "default")
+	if err != nil {
+		return Value{}, err
+	}
+	hash, err := hashKey(a[0])
+	if err != nil {
+		return Value{}, err
+	}
+	d, err := c.st.ownDict(self)
+	if err != nil {
+		return Value{}, err
+	}
+	if v, ok := d.get(hash); ok {
+		return v, nil
+	}
+	if a[1].isMissing() {
+		a[1] = None()
+	}
+	d.set(hash, a[0], a[1])
+	return a[1], c.st.useItems(3)
+}
+
+func dictUpdate(c *Call, self Value) (Value, error) {
+	d, err := c.st.ownDict(self)
+	if err != nil {
+		return Value{}, err
+	}
+	if len(c.Args) > 1 {
+		return Value{}, failf(ErrType, "update expected at most 1 argument, got %d", len(c.Args))
+	}
+	if len(c.Args) == 1 {
+		if err := c.st.fill(d, c.Args[0]); err != nil {
+			return Value{}, err
+		}
+	}
+	for _, kw := range c.Kwargs {
+		d.setString(kw.Name, kw.Value)
+	}
+	return None(), c.st.useItems(3 * len(c.Kwargs))
+}
+
+// fill adds to d what from has: a dict, or an iterable of pairs.
+func (st *state) fill(d *dict, from Value) error {
+	if from.kind == KindDict {
+		src, err := st.dictOf(from)
+		if err != nil {
+			return err
+		}
+		if err := st.useItems(3 * src.len()); err != nil {
+			return err
+		}
+		for i := range len(src.entries) {
+			if e := src.entries[i]; !e.deleted {
+				d.set(e.hash, e.key, e.value)
+			}
+		}
+		return nil
+	}
+	it, err := st.iterate(from)
+	if err != nil {
+		return err
+	}
+	for {
+		item, ok, err := it.next(st)
+		if err != nil || !ok {
+			return err
+		}
+		pair, err := st.unpack(item, 2)
+		if err != nil {
+			return err
+		}
+		hash, err := hashKey(pair[0])
+		if err != nil {
+			return err
+		}
+		if err := st.useItems(3); err != nil {
+			return err
+		}
+		d.set(hash, pair[0], pair[1])
+	}
+}
+
+func dictClear(c *Call, self Value) (Value, error) {
+	d, err := c.st.ownDict(self)
+	if err != nil {
+		return Value{}, err
+	}
+	d.entries, d.index, d.live = nil, nil, 0
+	return None(), noArgs(c)
+}
+
+func dictCopy(c *Call, self Value) (Value, error) {
+	d := newDict(0)
+	if err := c.st.fill(d, self); err != nil {
+		return Value{}, err
+	}
+	return newDictValue(d), noArgs(c)
+}
+
+// dictView is what the methods keys, values and items return.
+type dictView struct {
+	of   Value
+	what dictPart
+}
+
+func (v *dictView) typeName() string {
+	return [...]string{"dict_keys", "dict_values", "dict_items"}[v.what]
+}
+
+func (v *dictView) length(st *state) (int, error) { return st.length(v.of) }
+
+func (v *dictView) iterate(st *state) (iterator, error) {
+	if v.what == dictKeys {
+		return st.iterate(v.of)
+	}
+	if m, ok := v.of.ref.(*mapping); ok && st.own[m] == nil {
+		keys, err := st.mappingKeys(m)
+		return &mappingIter{m: m, keys: keys, what: v.what}, err
+	}
+	d, err := st.dictOf(v.of)
+	if err != nil {
+		return nil, err
+	}
+	return &dictIter{d: d, size: d.len(), what: v.what}, nil
+}
+
+// mappingIter reads the values of a caller's mapping one by one.
+type mappingIter struct {
+	m    *mapping
+	keys []string
+	what dictPart
+}
+
+func (it *mappingIter) next(st *state) (Value, bool, error) {
+	for len(it.keys) > 0 {
+		key := it.keys[0]
+		it.keys = it.keys[1:]
+		v, ok, err := st.mappingGet(it.m, key)
+		if err != nil {
+			return Value{}, false, callerError(err, "cannot read '"+key+"'")
+		}
+		if !ok {
+			continue
+		}
+		if it.what == dictItems {
+			v = Tuple(String(key), v)
+		}
+		return v, true, st.step()
+	}
+	return Value{}, false, nil
+}
+
+func (v *dictView) repr(w *reprWriter) error {
+	items, err := w.st.collect(objectValue(v))
+	if err != nil {
+		return err
+	}
+	if err := w.text(v.typeName() + "("); err != nil {
+		return err
+	}
+	if err := w.items(v, "[", items, "]"); err != nil {
+		return err
+	}
+	return w.text(")")
+}
+
+func viewIsDisjoint(c *Call, self Value) (Value, error) {
+	a, err := c.bind(1, "other")
+	if err != nil {
+		return Value{}, err
+	}
+	items, err := c.st.collect(a[0])
+	if err != nil {
+		return Value{}, err
+	}
+	for _, item := range items {
+		if in, err := c.st.contains(self, item); err != nil || in {
+			return Bool(false), err
+		}
+	}
+	return Bool(true), nil
+}
