@@ -3,9 +3,11 @@ package deploy_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	facsimile "facsimile.dev/facsimile"
@@ -341,6 +343,61 @@ func TestRefused(t *testing.T) {
 		t.Errorf("a stale state: %v", err)
 	}
 	f.expect("1.0", one, two)
+}
+
+// TestNodesAreHandledSeveralAtOnce counts the calls under way, and follows the events.
+func TestNodesAreHandledSeveralAtOnce(t *testing.T) {
+	var names []facsimile.Node
+	for i := range 12 {
+		names = append(names, facsimile.Node(fmt.Sprintf("n%02d", i)))
+	}
+	f := newFleet(t, names...)
+	rel := f.build("1.0")
+	var mu sync.Mutex
+	var now, most int
+	for _, w := range f.ways {
+		w.hook = func(_ call, _ int, done bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			if done {
+				now--
+			} else {
+				now++
+			}
+			most = max(most, now)
+		}
+	}
+	telling := false
+	last := map[facsimile.Node]deploy.Event{}
+	ended := map[deploy.Phase]int{}
+	d := f.deployer(func(o *deploy.Options) {
+		o.Parallel = 3
+		o.Progress = func(e deploy.Event) { // never twice at once, or the race detector finds it
+			if telling {
+				t.Error("told twice at once")
+			}
+			telling = true
+			defer func() { telling = false }()
+			if before := last[e.Node]; e.Done && (before.Done || before.Phase != e.Phase) {
+				t.Errorf("%+v follows %+v", e, before)
+			}
+			last[e.Node] = e
+			if e.Done {
+				ended[e.Phase]++
+			}
+		}
+	})
+	if _, err := d.Deploy(context.Background(), rel, ""); err != nil {
+		t.Fatal(err)
+	}
+	if most > 3 {
+		t.Errorf("%d calls at once, want 3 at most", most)
+	}
+	for _, p := range []deploy.Phase{"look", "promise", "stage", "activate", "read", "confirm", "prune", "release"} {
+		if ended[p] != len(names) {
+			t.Errorf("phase %s ended on %d nodes", p, ended[p])
+		}
+	}
 }
 
 func TestNewRefuses(t *testing.T) {

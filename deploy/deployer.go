@@ -118,10 +118,13 @@ func each(ctx context.Context, d *Deployer, phase Phase, limit time.Duration, se
 	group.SetLimit(d.opt.Parallel)
 	for _, s := range seats {
 		group.Go(func() error {
-			s.phase = phase
+			s.phase, s.err = phase, nil
 			d.tell(Event{Node: s.Name, Phase: phase})
-			s.err = within(ctx, limit, func(ctx context.Context) error { return do(ctx, s) })
-			e := Event{Node: s.Name, Phase: phase, Done: true, Err: s.err}
+			err := within(ctx, limit, func(ctx context.Context) error { return do(ctx, s) })
+			if err != nil {
+				s.err = fmt.Errorf("%s: %w", phase, err)
+			}
+			e := Event{Node: s.Name, Phase: phase, Done: true, Err: err}
 			if phase == PhaseStage {
 				e.Staged = s.staged
 			}

@@ -171,7 +171,18 @@ func TestRandomFaults(t *testing.T) {
 				if random.IntN(3) == 0 {
 					cancelAt(f.ways[f.names[random.IntN(3)]], calls()[random.IntN(5)], random.IntN(2) == 0, cancel)
 				}
-				res, err := f.deployer().Deploy(ctx, to, "")
+				var res deploy.Result
+				var err error
+				if random.IntN(4) == 0 {
+					res, err = f.deployer().Rollback(ctx, facsimile.Digest{}, "")
+					for _, rel := range rels {
+						if rel.Digest == res.Digest {
+							to = rel
+						}
+					}
+				} else {
+					res, err = f.deployer().Deploy(ctx, to, "")
+				}
 				cancel()
 				f.check(live, to, res, err, rels...)
 			}

@@ -2,8 +2,9 @@ package deploy
 
 import (
 	"context"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // renewal keeps the leases of a rollout from running out while it works. A node that cannot be
@@ -11,32 +12,42 @@ import (
 // refused there. The nil renewal is one that was never started.
 type renewal struct {
 	cancel context.CancelFunc
-	done   sync.WaitGroup
+	done   chan struct{}
 }
 
-// startRenewal asks for the same ballot again on each node, at a third of the lease. An
+// startRenewal asks each node for the same ballot again at every third of the lease. An
 // interruption of ctx does not end it, since what it interrupts has to be cleaned up.
 func startRenewal(ctx context.Context, r *rollout) *renewal {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	n := &renewal{cancel: cancel}
-	for _, s := range r.seats {
-		n.done.Go(func() {
-			tick := time.NewTicker(r.opt.Lease / 3)
-			defer tick.Stop()
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case <-tick.C:
-				}
-				_ = within(ctx, r.opt.Lease/3, func(ctx context.Context) error {
-					_, err := s.Node.Promise(ctx, r.ballot, r.owner(s.Name), r.opt.Lease)
-					return err
-				})
+	n := &renewal{cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(n.done)
+		tick := time.NewTicker(r.opt.Lease / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				r.renew(ctx)
 			}
+		}
+	}()
+	return n
+}
+
+func (r *rollout) renew(ctx context.Context) {
+	var group errgroup.Group
+	group.SetLimit(r.opt.Parallel)
+	for _, s := range r.seats {
+		group.Go(func() error {
+			return within(ctx, r.opt.Lease/3, func(ctx context.Context) error {
+				_, err := s.Node.Promise(ctx, r.ballot, r.owner(s.Name), r.opt.Lease)
+				return err
+			})
 		})
 	}
-	return n
+	_ = group.Wait() // see renewal
 }
 
 // stop ends the renewal and waits for a call that is under way.
@@ -45,5 +56,5 @@ func (n *renewal) stop() {
 		return
 	}
 	n.cancel()
-	n.done.Wait()
+	<-n.done
 }

@@ -47,7 +47,6 @@ type seat struct {
 	want   facsimile.Digest
 	before node.Report // when the ballot was granted
 	asked  bool        // it may hold our ballot
-	tried  bool        // it may have switched
 	staged node.Staged
 	phase  Phase
 	err    error // of the last call
@@ -273,24 +272,27 @@ func (r *rollout) stage(ctx context.Context) []*seat {
 // activate switches every node and reads each back. What Activate returned does not matter:
 // a lost answer is no failure where the node turns out to have switched.
 func (r *rollout) activate(ctx context.Context) []*seat {
-	each(ctx, r.Deployer, PhaseActivate, r.opt.Timeouts.Activate, r.seats, func(ctx context.Context, s *seat) error {
-		s.tried = true
+	lost := each(ctx, r.Deployer, PhaseActivate, r.opt.Timeouts.Activate, r.seats, func(ctx context.Context, s *seat) error {
 		_, err := s.Node.Activate(ctx, r.ballot, r.order)
-		s.cause = err
 		return err
 	})
-	return each(ctx, r.Deployer, PhaseRead, 2*r.opt.Timeouts.Look, r.seats, func(ctx context.Context, s *seat) error {
+	for _, s := range lost {
+		s.cause = s.err
+	}
+	failed := each(ctx, r.Deployer, PhaseRead, 2*r.opt.Timeouts.Look, r.seats, func(ctx context.Context, s *seat) error {
 		report, err := lookTwice(ctx, r.opt.Timeouts.Look, s, s.want)
-		if err == nil && r.stands(s, report) {
+		if err == nil && !r.stands(s, report) {
+			err = fmt.Errorf("it runs %s of epoch %d, exact: %t", report.Current.Short(), report.Last.Order.Epoch, report.Exact)
+		}
+		if err == nil {
 			s.cause = nil
-			return nil
 		}
-		if err == nil && s.cause == nil {
-			err = facsimile.Errorf(facsimile.RolledBack, "it was switched and runs %s, exact: %t, of epoch %d", report.Current.Short(), report.Exact, report.Last.Order.Epoch)
-		}
-		s.cause = errors.Join(s.cause, err)
-		return s.cause
+		return err
 	})
+	for _, s := range failed {
+		s.cause = errors.Join(s.cause, s.err)
+	}
+	return failed
 }
 
 // stands reports whether a node runs the order, exactly.
@@ -392,7 +394,7 @@ func (r *rollout) housekeep(ctx context.Context, phase Phase, limit time.Duratio
 	}
 	failed := each(ctx, r.Deployer, phase, limit, aside, do)
 	for _, s := range failed {
-		r.warn("%s on node %s: %s", phase, s.Name, oneLine(s.err))
+		r.warn("node %s: %s", s.Name, oneLine(s.err))
 	}
 	return failed
 }

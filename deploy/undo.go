@@ -36,7 +36,7 @@ func (r *rollout) undo(ctx context.Context, failed []*seat) (Result, error) {
 	})
 	reverted := make(map[facsimile.Node]error, len(r.seats))
 	for _, s := range r.seats {
-		reverted[s.Name] = s.err
+		reverted[s.Name] = errors.Unwrap(s.err) // without the phase, which the next error names
 	}
 	r.giveBack(ctx)
 	astray := each(ctx, r.Deployer, PhaseRevert, 2*t.Look, r.seats, func(ctx context.Context, s *seat) error {
