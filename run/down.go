@@ -66,8 +66,8 @@ func outlive(ctx context.Context, dir string, lock *flock.Flock) error {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	if asked != (ident{}) {
-		if err := asked.signal(syscall.SIGKILL); err != nil {
+	if r, err := readRecord(dir); err == nil && r.lives() {
+		if err := r.Supervisor.signal(syscall.SIGKILL); err != nil {
 			return err
 		}
 	}

@@ -18,7 +18,9 @@ func detached(t *testing.T, services ...Service) Detached {
 	t.Helper()
 	d := Detached{Program: exe(t), Args: []string{"supervise"}, Dir: filepath.Join(t.TempDir(), "run"), Services: services}
 	t.Cleanup(func() {
-		if _, err := Down(context.Background(), d.Dir); err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if _, err := Down(ctx, d.Dir); err != nil {
 			t.Error(err)
 		}
 	})
@@ -207,8 +209,8 @@ func TestDownInTimeOrByForce(t *testing.T) {
 	id := pidIn(t, file)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Down(ctx, d.Dir); err != nil {
-		t.Fatal(err)
+	if stopped, err := Down(ctx, d.Dir); err != nil || !stopped.WasRunning {
+		t.Fatalf("%+v, %v", stopped, err)
 	}
 	if id.alive() {
 		t.Error("it survived")

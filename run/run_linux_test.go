@@ -145,7 +145,7 @@ func TestWhatCannotStart(t *testing.T) {
 		message, hint string
 	}{
 		{"it ends again and again", failing, facsimile.RolledBack, "faild.0 did not start: exit status 1", "I cannot find my hat\n  giving up"},
-		{"it is never healthy", silent, facsimile.RolledBack, "it was not healthy within 30ms: dial tcp", "FACS_REPLICA=silent.0"},
+		{"it is never healthy", silent, facsimile.RolledBack, "it was not healthy within 30ms: dial tcp", "its "},
 		{"there is no such program", missing, facsimile.RolledBack, `there is no program "no-such-program" in its PATH`, "no-such-program"},
 		{"a stranger has its port", busy, facsimile.Refused, "busy.0 cannot listen on " + taken.Addr().String() + ": another process does", "another port"},
 	} {
