@@ -26,6 +26,7 @@ func (d *Definition) Check(ctx context.Context) []Finding {
 		}
 		if !info.Abstract {
 			c.instance(ctx, info, infos)
+			d.forget(info.Name) // not all instances are held in memory at once
 		}
 	}
 	return c.findings
@@ -68,9 +69,7 @@ func (c *checker) files() {
 	}
 	names := []string{topName, modulesName}
 	if top, problems := c.d.shelf.top(); len(problems) == 0 {
-		for _, name := range slices.Sorted(maps.Keys(top.inline)) {
-			names = append(names, name)
-		}
+		names = append(names, slices.Sorted(maps.Keys(top.inline))...)
 		for _, p := range top.projects {
 			names = append(names, string(p))
 		}

@@ -108,9 +108,6 @@ func (f *folder) read(name string) (*layer, facsimile.Problems) {
 		return nil, asProblems(err)
 	}
 	files := l.files[name]
-	if name == modulesName || name == topName {
-		files = slices.DeleteFunc(slices.Clone(files), func(file string) bool { return path.Dir(file) == defineDir })
-	}
 	switch len(files) {
 	case 0:
 		return nil, nil

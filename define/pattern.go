@@ -95,21 +95,8 @@ func (p pattern) matches(name string) bool {
 	for _, t := range p {
 		clear(next)
 		for i, here := range at {
-			switch {
-			case !here:
-			case t.star:
-				for j := i; j <= len(name); j++ {
-					next[j] = true
-				}
-			case t.isRange():
-				for j := i + 1; j <= len(name) && j-i <= 10 && isDigit(name[j-1]); j++ {
-					n, _ := strconv.Atoi(name[i:j])
-					next[j] = next[j] || n >= t.lo && n <= t.hi && t.number(n) == name[i:j]
-				}
-			default:
-				if strings.HasPrefix(name[i:], t.text) {
-					next[i+len(t.text)] = true
-				}
+			if here {
+				t.step(name, i, next)
 			}
 			if here && t.star {
 				break // the rest is reached already
@@ -118,6 +105,23 @@ func (p pattern) matches(name string) bool {
 		at, next = next, at
 	}
 	return at[len(name)]
+}
+
+// step marks the offsets that a token leads to from one.
+func (t token) step(name string, from int, reached []bool) {
+	switch {
+	case t.star:
+		for i := from; i < len(reached); i++ {
+			reached[i] = true
+		}
+	case t.isRange():
+		for i := from + 1; i <= len(name) && i-from <= 10 && isDigit(name[i-1]); i++ {
+			n, _ := strconv.Atoi(name[from:i])
+			reached[i] = reached[i] || n >= t.lo && n <= t.hi && t.number(n) == name[from:i]
+		}
+	case strings.HasPrefix(name[from:], t.text):
+		reached[from+len(t.text)] = true
+	}
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }

@@ -21,9 +21,9 @@ type Resolved struct {
 	root     facsimile.Value
 	layers   []facsimile.Layer
 	lineages []*lineage // whose parents may disagree
-	strict   bool // the top layer or the instance's own asks for it
-	overlays *overlays // what may come over it; nil for a node
-	notes    []Finding // what stands in a layer and does not count
+	strict   bool       // the top layer or the instance's own asks for it
+	overlays *overlays  // what may come over it; nil for a node
+	notes    []Finding  // what stands in a layer and does not count
 
 	mu     sync.Mutex
 	byName map[string]*Resolved // for nodes, by the list of their overlays
@@ -39,8 +39,8 @@ type Contribution struct {
 
 // Resolve merges all layers of a project in an instance. Project "" is the top: the
 // conglomerate itself, or the only project. Source is the folder of the project's own
-// definitions in its source at the version at hand, nil if it has none. Only the layers of
-// this instance are read.
+// definitions in its source at the version at hand, nil if it has none, or if it is the folder
+// of this definition itself. Only the layers of this instance are read.
 //
 // The value holds no key that speaks of layers (inherit, abstract, strict, instances), and
 // modules are a map by name. References are left as text. The error is Problems: all of them.

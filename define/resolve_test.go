@@ -9,6 +9,7 @@ import (
 	"testing/fstest"
 
 	"facsimile.dev/facsimile"
+	"golang.org/x/sync/errgroup"
 )
 
 // Each layer appends its name, so that the list is the order.
@@ -371,5 +372,36 @@ modules: [{name: queue, port: 1}, {name: db}]
 	of["gate"] = project("gate", "modules: {queue: {port: 3}}\n")
 	if _, err = MergeModules(of); err == nil || !strings.Contains(err.Error(), `"api" and "gate" define the module "queue" differently: modules.queue.port`) {
 		t.Error(err)
+	}
+}
+
+// Several goroutines may use one definition: they get the same answers, and each file is read
+// once all the same.
+func TestConcurrentUse(t *testing.T) {
+	d := load(t, shop)
+	want := map[facsimile.Instance]string{}
+	for _, in := range []facsimile.Instance{"prod", "here", "dev"} {
+		want[in] = text(resolve(t, load(t, shop), in).For("app1").Root())
+	}
+	var group errgroup.Group
+	for i := range 30 {
+		group.Go(func() error {
+			in := []facsimile.Instance{"prod", "here", "dev"}[i%3]
+			r, err := d.Resolve(context.Background(), in, "", nil)
+			if err != nil {
+				return err
+			}
+			if got := text(r.For("app1").Root()); got != want[in] {
+				return fmt.Errorf("%s: got %s, want %s", in, got, want[in])
+			}
+			_, err = d.Instances()
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.parsed.Load(); got != 6 {
+		t.Errorf("%d files were read, want 6", got)
 	}
 }

@@ -162,6 +162,13 @@ func (d *Definition) topologyOf(ctx context.Context, in facsimile.Instance) *top
 	return of
 }
 
+// forget drops what was found out about an instance.
+func (d *Definition) forget(in facsimile.Instance) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.topologies, in)
+}
+
 func (d *Definition) readTopology(ctx context.Context, in facsimile.Instance) *topologyOf {
 	if problems := d.known(in); len(problems) > 0 {
 		return &topologyOf{err: problems}

@@ -37,15 +37,9 @@ func (r *reader) blankJSON() ([]byte, bool) {
 	b := bytes.Clone(r.text)
 	last, comma := byte(0), -1 // the last byte that counts, and where it is if it is a comma behind a value
 	for i := 0; i < len(b); i++ {
-		switch c := b[i]; {
-		case c == '"':
-			for i++; i < len(b) && b[i] != '"'; i++ {
-				if b[i] == '\\' {
-					i++
-				}
-			}
-			last, comma = '"', -1
-		case c == '/' && i+1 < len(b) && (b[i+1] == '/' || b[i+1] == '*'):
+		c := b[i]
+		switch {
+		case isJSONComment(b[i:]):
 			end := commentEnd(b, i)
 			if end < 0 {
 				r.fail(r.at(i), "a comment that is not closed", "close it with */")
@@ -53,22 +47,37 @@ func (r *reader) blankJSON() ([]byte, bool) {
 			}
 			blank(b[i:end])
 			i = end - 1
-		case c == ' ' || c == '\t' || c == '\r' || c == '\n':
-		case c == ',':
-			comma = -1
-			if last != 0 && !strings.ContainsRune("[{,:", rune(last)) {
-				comma = i
-			}
-			last = c
-		default:
-			if (c == ']' || c == '}') && comma >= 0 {
-				b[comma] = ' '
-			}
-			last, comma = c, -1
+			continue
+		case isBlank(c):
+			continue
+		case c == '"':
+			i = stringEnd(b, i)
+		case (c == ']' || c == '}') && comma >= 0:
+			b[comma] = ' '
 		}
+		if comma = -1; c == ',' && last != 0 && strings.IndexByte("[{,:", last) < 0 {
+			comma = i
+		}
+		last = c
 	}
 	return b, true
 }
+
+// stringEnd is the offset of the quote that ends the string that starts at i.
+func stringEnd(b []byte, i int) int {
+	for i++; i < len(b) && b[i] != '"'; i++ {
+		if b[i] == '\\' {
+			i++
+		}
+	}
+	return i
+}
+
+func isJSONComment(b []byte) bool {
+	return len(b) > 1 && b[0] == '/' && (b[1] == '/' || b[1] == '*')
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 // commentEnd is the offset behind the comment that starts at i; negative where it does not end.
 func commentEnd(b []byte, i int) int {
@@ -94,7 +103,7 @@ func blank(b []byte) {
 }
 
 func skipBlank(b []byte, i int) int {
-	for i < len(b) && strings.IndexByte(" \t\r\n", b[i]) >= 0 {
+	for i < len(b) && isBlank(b[i]) {
 		i++
 	}
 	return i

@@ -32,22 +32,22 @@ const (
 	TOML
 )
 
-// Extensions are those of layer files, without the dot, in the order in which people are told.
-var extensions = [...]struct {
-	ext    string
-	format Format
-}{{"yaml", YAML}, {"json", JSON}, {"toml", TOML}, {"yml", YAML}, {"jsonc", JSON}}
-
 // FormatOf splits the name of a file into that of a layer and its format. It reports false for
 // a file that is no layer file.
 func FormatOf(file string) (name string, f Format, ok bool) {
 	ext := path.Ext(file)
-	for _, e := range extensions {
-		if ext != "" && ext[1:] == e.ext && len(file) > len(ext) {
-			return strings.TrimSuffix(file, ext), e.format, true
-		}
+	switch ext {
+	case ".yaml", ".yml":
+		f = YAML
+	case ".json", ".jsonc":
+		f = JSON
+	case ".toml":
+		f = TOML
 	}
-	return "", 0, false
+	if f == 0 || len(file) == len(ext) {
+		return "", 0, false
+	}
+	return strings.TrimSuffix(file, ext), f, true
 }
 
 // The limits of one file. They are far above what people write, and low enough that no file
@@ -155,17 +155,27 @@ func (r *reader) checkText(f Format) bool {
 		case c == '\r' && (i+1 == len(r.text) || r.text[i+1] != '\n'):
 			r.fail(r.at(i), "a carriage return without a newline", "end lines with a newline")
 			return false
-		case c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0x7f:
+		case isControl(c):
 			r.fail(r.at(i), fmt.Sprintf("the control character %U", c), "write it as an escape in double quotes")
 			return false
-		case f == YAML && (c >= 0x80 && c < 0xa0 || c == '\u2028' || c == '\u2029' || c == '\ufeff'):
-			// Some of these end a line for YAML and for nobody else.
+		case f == YAML && isNoYAML(c):
 			r.fail(r.at(i), fmt.Sprintf("the character %U may not stand in YAML as it is", c), "write it as an escape in double quotes")
 			return false
 		}
 		i += size
 	}
 	return true
+}
+
+// isControl holds for the control characters of ASCII that belong into no text.
+func isControl(c rune) bool {
+	return c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0x7f
+}
+
+// isNoYAML holds for what YAML forbids beyond that, and for what ends a line for YAML and for
+// nobody else.
+func isNoYAML(c rune) bool {
+	return c >= 0x80 && c < 0xa0 || c == '\u2028' || c == '\u2029' || c == '\ufeff'
 }
 
 // tooDeep notes that a value stands deeper than any definition needs.

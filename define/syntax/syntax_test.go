@@ -2,10 +2,14 @@ package syntax
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"facsimile.dev/facsimile"
+	"pgregory.net/rapid"
 )
 
 // parse reads a text as the file x.
@@ -186,4 +190,47 @@ func TestFormatOf(t *testing.T) {
 			t.Errorf("FormatOf(%q) = %q, %v", file, name, ok)
 		}
 	}
+}
+
+// JSON is YAML: what JSON can write both readers take for the same values at the same places.
+func TestJSONIsYAML(t *testing.T) {
+	text := rapid.StringOf(rapid.RuneFrom(nil, unicode.L, unicode.N, unicode.P, unicode.Zs, unicode.So))
+	var value func(depth int) *rapid.Generator[facsimile.Value]
+	value = func(depth int) *rapid.Generator[facsimile.Value] {
+		var none facsimile.Origin
+		kinds := []*rapid.Generator[facsimile.Value]{
+			rapid.Just(facsimile.NullAt(none)),
+			rapid.Map(rapid.Bool(), func(b bool) facsimile.Value { return facsimile.BoolAt(b, none) }),
+			rapid.Map(rapid.Int64(), func(i int64) facsimile.Value { return facsimile.IntAt(i, none) }),
+			rapid.Map(rapid.Float64(), func(f float64) facsimile.Value { return facsimile.FloatAt(f, none) }),
+			rapid.Map(text, func(s string) facsimile.Value { return facsimile.StringAt(s, none) }),
+		}
+		if depth > 0 {
+			kinds = append(kinds,
+				rapid.Map(rapid.SliceOfN(value(depth-1), 0, 4), func(items []facsimile.Value) facsimile.Value { return facsimile.ListAt(items, none) }),
+				rapid.Map(rapid.MapOfN(text, value(depth-1), 0, 4), func(m map[string]facsimile.Value) facsimile.Value {
+					var entries []facsimile.Entry
+					for _, key := range slices.Sorted(maps.Keys(m)) {
+						entries = append(entries, facsimile.Entry{Key: key, Value: m[key]})
+					}
+					return facsimile.MapAt(entries, none)
+				}))
+		}
+		return rapid.OneOf(kinds...)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		v := value(3).Draw(t, "value")
+		written, err := v.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		fromJSON, problems := parse(JSON, string(written))
+		if len(problems) > 0 || !fromJSON.Equal(v) {
+			t.Fatalf("JSON: %s became %s (%v)", written, show(fromJSON), problems)
+		}
+		fromYAML, problems := parse(YAML, string(written))
+		if len(problems) > 0 || show(fromYAML) != show(fromJSON) {
+			t.Fatalf("YAML: %s became %s, as JSON it is %s (%v)", written, show(fromYAML), show(fromJSON), problems)
+		}
+	})
 }
