@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
@@ -306,9 +305,21 @@ func (c Change) plainItems() []*item {
 // generation of one secret both keep theirs, on file systems that fold case too.
 func envelopeName(it *item) string {
 	const longest = 150 // together with the rest within the 255 bytes of a file name
-	name := strings.ReplaceAll(url.PathEscape(it.Secret), ":", "%3A")
-	if len(name) > longest {
-		name = name[:longest]
+	name := fileName(it.Secret)
+	return fmt.Sprintf("%s.%d.%s.age", name[:min(len(name), longest)], it.Generation, it.Envelope.Hex()[:16])
+}
+
+// fileName makes a name that any file system takes: every byte but letters, digits, ".", "_" and
+// "-" is %XX, and so is a dot at the start, which would hide the file.
+func fileName(key string) string {
+	var b strings.Builder
+	for i := range len(key) {
+		c := key[i]
+		if strings.IndexByte(lettersAndDigits+"_-", c) >= 0 || c == '.' && i > 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
 	}
-	return fmt.Sprintf("%s.%d.%s.age", name, it.Generation, it.Envelope.Hex()[:16])
+	return b.String()
 }

@@ -82,7 +82,9 @@ func OpenFiles(o FilesOptions) (*Files, error) {
 		return nil, facsimile.Errorf(facsimile.BadInput, "%q cannot be the id of a project", o.ProjectID)
 	}
 	var problems facsimile.Problems
-	for _, text := range o.Recipients {
+	o.Recipients = slices.Clone(o.Recipients)
+	for i, text := range o.Recipients {
+		o.Recipients[i] = strings.TrimSpace(text)
 		if _, err := parseRecipient(text); err != nil {
 			// The text may be a private key: it is not shown.
 			problems = append(problems, facsimile.Errorf(facsimile.BadInput, "cannot use a recipient: %w", err))

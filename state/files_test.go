@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -392,7 +393,7 @@ func TestAgeItselfOpensBothSteps(t *testing.T) {
 
 func TestKeysOfAnyNameHaveAFile(t *testing.T) {
 	f, _ := testFiles(t)
-	for i, key := range []string{"passwd.../../x", "passwd.a b", "passwd." + strings.Repeat("ü", 300), "passwd.API", "passwd.api", "passwd.\x00", "C:\\x"} {
+	for i, key := range []string{"passwd.../../x", "passwd.a b", "passwd." + strings.Repeat("ü", 300), "passwd.API", "passwd.api", "passwd.\x00", "C:\\x", ".facs-tmp-x", "..", "a:b"} {
 		mustCommit(t, f, "prod", setSecret(fmt.Sprint(i), key, "value of "+key))
 		if got := mustReveal(t, mustLoad(t, f, "prod"), key); got != "value of "+key {
 			t.Errorf("%q: %q", key, got)
@@ -424,4 +425,27 @@ func TestADiskThatFailsLeavesTheOldState(t *testing.T) {
 func simulated(f *Files, disk *atomicfiletest.Disk) {
 	f.fsys = disk
 	f.lock = func(context.Context, string, string, holder, time.Duration) (func(), error) { return func() {}, nil }
+}
+
+func TestAStoreIsUsedByManyAtOnce(t *testing.T) {
+	f, _ := testFiles(t)
+	var wait sync.WaitGroup
+	for i := range 4 {
+		wait.Go(func() {
+			for n := range 4 {
+				needs := Needs{Replicas: copies(fmt.Sprint("m", i), n, 0, "a"), Secrets: []SecretNeed{{Key: fmt.Sprint("passwd.m", i)}}}
+				s, err := generate(context.Background(), f, "prod", "prod", needs)
+				if err == nil {
+					_, err = s.Reveal(context.Background(), fmt.Sprint("passwd.m", i))
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	if s := mustLoad(t, f, "prod"); len(s.Replicas()) != 12 || s.Replicas()[11].UIID != 12 {
+		t.Errorf("got %+v", s.Replicas())
+	}
 }

@@ -66,10 +66,14 @@ func (v *version) fold(entries map[Head]*entry) error {
 	v.items = make(map[itemKey]*item, items)
 	v.play(entries, heads[0], conflicts)
 	v.head, v.newest = heads[0].head, heads[0]
+	var problems facsimile.Problems
 	for _, key := range slices.SortedFunc(maps.Keys(conflicts), itemKey.compare) {
 		c := conflicts[key]
-		return facsimile.Errorf(facsimile.Refused, "the state of %s has two values for %s: one of %s and one of %s",
-			v.instance, plain(v.items[key].name()), c.a.told(), c.b.told())
+		problems = append(problems, facsimile.Errorf(facsimile.Refused, "the state of %s has two values for %s: one of %s and one of %s",
+			v.instance, plain(v.items[key].name()), c.a.told(), c.b.told()))
+	}
+	if len(problems) > 0 {
+		return problems
 	}
 	return v.checkIDs()
 }

@@ -114,7 +114,7 @@ func TestAnyRecipientOpensTheState(t *testing.T) {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
-	if r := mustLoad(t, f, "prod").Recipients(); len(r) != 2 {
+	if r := mustLoad(t, f, "prod").Recipients(); len(r) != 2 || strings.HasSuffix(r[0], "\n") {
 		t.Errorf("recipients %q", r)
 	}
 }
