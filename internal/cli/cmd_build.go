@@ -62,9 +62,9 @@ func buildText(page *ui.Page, b project.Built, quiet bool) {
 	if len(b.Generated) > 0 {
 		page.Para("", fmt.Sprintf("Generated %s: %s.", ui.Count(len(b.Generated), "value"), some(b.Generated, 8)))
 	}
-	page.Line("%s", page.Faint(countsText(b.Counts)))
+	page.Para("", countsText(b.Counts))
 	if b.Folder != "" {
-		page.Line("%s", page.Faint("The rendered files are in "+b.Folder))
+		page.Line("The rendered files are in %s", b.Folder)
 	}
 }
 
@@ -79,6 +79,6 @@ func treeSize(t facsimile.Tree) (files int, bytes int64) {
 }
 
 func countsText(c project.Counts) string {
-	return fmt.Sprintf("%s rendered, %s evaluated, %s hashed, %d new in the store (%s)", ui.Count(c.Renders, "template"),
+	return fmt.Sprintf("Rendered %s, evaluated %s, hashed %s, stored %d (%s).", ui.Count(c.Renders, "template"),
 		ui.Count(c.Evaluations, "reference"), ui.Count(c.Files, "file"), c.Written, ui.Size(c.Bytes))
 }

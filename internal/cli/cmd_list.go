@@ -21,8 +21,8 @@ func newList(a *app) *cobra.Command {
 		Short: "List instances, projects, modules, nodes, …",
 		Long: `Lists things of a kind: ` + alternatives(project.ListKinds()) + `. Without a kind it lists the instances.
 
-Nodes, targets and regions are those of an instance, so they need INSTANCE.`,
-		Example:           "  facs list\n  facs list nodes prod --region eu\n  facs list modules -o json",
+All but the instances are those of one, so they need INSTANCE.`,
+		Example:           "  facs list\n  facs list nodes prod --region eu\n  facs list modules beta -o json",
 		Args:              takes,
 		ValidArgsFunction: completes(a.kinds, a.instances),
 		Annotations:       statuses("02"),
@@ -41,7 +41,7 @@ func (a *app) list(ctx context.Context, args []string, o listOptions) error {
 		kind = args[0]
 	}
 	if !slices.Contains(project.ListKinds(), kind) {
-		return a.noKind(kind)
+		return a.noKind(ctx, kind)
 	}
 	filter := project.Filter{Region: facsimile.Region(o.region), Target: facsimile.Target(o.target)}
 	if len(args) > 1 {
@@ -61,12 +61,12 @@ func (a *app) list(ctx context.Context, args []string, o listOptions) error {
 	})
 }
 
-func (a *app) noKind(kind string) error {
+func (a *app) noKind(ctx context.Context, kind string) error {
 	hint := "it lists " + alternatives(project.ListKinds())
 	if near := facsimile.Nearest(kind, project.ListKinds()); len(near) > 0 {
 		hint = "did you mean " + alternatives(near) + "? " + hint
 	}
-	if _, err := facsimile.ParseInstance(kind); err == nil && slices.Contains(a.instances(&cobra.Command{}, nil, ""), kind) {
+	if slices.Contains(a.instanceNames(ctx), kind) {
 		hint = "that is an instance: facs list nodes " + kind + ", say"
 	}
 	return facsimile.Errorf(facsimile.BadInput, "facs list knows no kind %q", kind).WithHint("%s", hint)

@@ -36,9 +36,9 @@ Where the state lacks something there is no release yet; then it says what would
 
 // planDocument is a plan as JSON output has it: without a digest while something is to be generated.
 type planDocument struct {
+	Digest facsimile.Digest `json:"digest,omitzero"` // over the one of the plan
 	project.Plan
-	Digest  facsimile.Digest `json:"digest,omitzero"` // over the one of the plan
-	Pending []string         `json:"pending,omitempty"`
+	Pending []string `json:"pending,omitempty"`
 }
 
 func newPlanDocument(plan project.Plan, pending project.Pending) planDocument {
@@ -98,6 +98,9 @@ func planText(page *ui.Page, in facsimile.Instance, doc planDocument, all bool) 
 			continue
 		}
 		page.Line("%s  %s → %s", page.Name(string(n.Node)), short(n.From), short(n.To))
+		if n.Note != "" {
+			page.Line("  %s", page.Warn(ui.Visible(n.Note)))
+		}
 		paths(page, page.Good("+"), n.Add, most)
 		paths(page, page.Warn("~"), n.Change, most)
 		paths(page, page.Bad("-"), n.Remove, most)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,7 +36,12 @@ func completesAll(c completer) cobra.CompletionFunc {
 }
 
 func (a *app) instances(cmd *cobra.Command, _ []string, prefix string) []string {
-	p, err := project.Open(cmd.Context(), a.options())
+	return beginning(a.instanceNames(cmd.Context()), prefix)
+}
+
+// instanceNames are the instances of the definition here, if there is one.
+func (a *app) instanceNames(ctx context.Context) []string {
+	p, err := project.Open(ctx, a.options())
 	if err != nil {
 		return nil
 	}
@@ -43,7 +49,7 @@ func (a *app) instances(cmd *cobra.Command, _ []string, prefix string) []string 
 	for _, in := range p.Instances() {
 		names = append(names, string(in))
 	}
-	return beginning(names, prefix)
+	return names
 }
 
 // addresses completes INSTANCE, and NODE once the slash is there.

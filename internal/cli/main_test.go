@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -47,7 +48,8 @@ func facs() {
 }
 
 // steady replaces what differs from run to run by what does not: a digest by its number in the order of
-// appearance, which all commands of a script share, a fingerprint by nothing, and the work folder by $WORK.
+// appearance, which all commands of a script share, a fingerprint by dots, and the work folder by $WORK.
+// Short digests keep their width, so that tables do.
 type steady struct {
 	io.Writer
 	dir string
@@ -57,25 +59,28 @@ type steady struct {
 func (s *steady) Write(p []byte) (int, error) {
 	text := strings.ReplaceAll(string(p), s.dir, "$WORK")
 	text = regexp.MustCompile(`sha256:[0-9a-f]{12,64}`).ReplaceAllStringFunc(text, s.number)
-	text = regexp.MustCompile(`\(secret [0-9a-f]+…\)`).ReplaceAllString(text, "(secret …)")
-	text = regexp.MustCompile(`("secret": ?)"[0-9a-f]+"`).ReplaceAllString(text, `$1"…"`)
+	text = regexp.MustCompile(`\(secret [a-z]-[0-9a-f]+…\)`).ReplaceAllString(text, "(secret …)")
+	text = regexp.MustCompile(`("secret": ?)"[a-z]-[0-9a-f]+"`).ReplaceAllString(text, `$1"…"`)
 	if _, err := io.WriteString(s.Writer, text); err != nil {
 		return 0, err
 	}
 	return len(p), nil
 }
 
-// number is DIGEST-1 for the first digest that a script shows, and so on. Short forms are recognised.
+// number is sha256:000000000001 for the first digest that a script shows, and so on; a long one ends in dots.
 func (s *steady) number(digest string) string {
 	const known = len("sha256:") + 12
 	file := filepath.Join(s.dir, ".digests")
 	list, _ := os.ReadFile(file)
 	seen := strings.Fields(string(list))
-	for i, one := range seen {
-		if one == digest[:known] {
-			return fmt.Sprintf("DIGEST-%d", i+1)
-		}
+	i := slices.Index(seen, digest[:known])
+	if i < 0 {
+		i = len(seen)
+		_ = os.WriteFile(file, []byte(string(list)+digest[:known]+"\n"), 0o600)
 	}
-	_ = os.WriteFile(file, []byte(string(list)+digest[:known]+"\n"), 0o600)
-	return fmt.Sprintf("DIGEST-%d", len(seen)+1)
+	dots := ""
+	if len(digest) > known {
+		dots = "…"
+	}
+	return fmt.Sprintf("sha256:%012d%s", i+1, dots)
 }
