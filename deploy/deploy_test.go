@@ -13,6 +13,7 @@ import (
 	facsimile "facsimile.dev/facsimile"
 	"facsimile.dev/facsimile/deploy"
 	"facsimile.dev/facsimile/node"
+	"facsimile.dev/facsimile/release"
 )
 
 // TestWhatARolloutCosts pins calls, blobs and bytes, so that a slower rollout is a difference.
@@ -343,6 +344,39 @@ func TestRefused(t *testing.T) {
 		t.Errorf("a stale state: %v", err)
 	}
 	f.expect("1.0", one, two)
+}
+
+// TestAnotherInstancesHome meets homes that belong to another instance.
+func TestAnotherInstancesHome(t *testing.T) {
+	f := newFleet(t, "app1", "app2")
+	f.must(f.build("1.0"))
+	beta, _, err := f.store.Put(context.Background(), release.Draft{Definition: "shop", Instance: "beta", Parts: []release.Part{
+		{Project: "api", Node: "app1", Items: []*release.Item{plain("x", "y")}}, {Project: "api", Node: "app2", Items: []*release.Item{plain("x", "y")}},
+	}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := f.deployer(func(o *deploy.Options) { o.Instance = "beta" })
+	const want = "belongs to node app1 of instance prod of shop"
+	before := tree(t, filepath.Join(f.dir, "homes"))
+	if _, err := d.Plan(context.Background(), beta); outcome(err) != facsimile.Refused || !strings.Contains(err.Error(), want) {
+		t.Errorf("plan: %v", err)
+	}
+	if _, err := d.Deploy(context.Background(), beta, ""); outcome(err) != facsimile.Refused || !strings.Contains(err.Error(), want) {
+		t.Errorf("deploy: %v", err)
+	}
+	if v, err := d.Verify(context.Background(), facsimile.Digest{}); err != nil || v.Exact != 0 || v.Nodes[0].Answer != deploy.Differs || !strings.Contains(v.Nodes[0].Error, want) {
+		t.Errorf("verify: %+v, %v", v, err)
+	}
+	if st, err := d.Status(context.Background()); err != nil || !strings.Contains(st.Nodes[0].Error, want) || !st.Nodes[0].Release.IsZero() {
+		t.Errorf("status: %+v, %v", st, err)
+	}
+	if entries, _, err := d.History(context.Background()); err != nil || len(entries) != 0 {
+		t.Errorf("history: %+v, %v", entries, err)
+	}
+	if tree(t, filepath.Join(f.dir, "homes")) != before {
+		t.Error("the homes changed")
+	}
 }
 
 // TestNodesAreHandledSeveralAtOnce counts the calls under way, and follows the events.

@@ -49,7 +49,6 @@ func (d *Deployer) chapters(ctx context.Context, s *seat) (map[uint64]*chapter, 
 		if err != nil {
 			return nil, err
 		}
-		// A revert by a later rollout is journaled under the epoch of the order that it undoes.
 		c := story[e.Epoch]
 		if c == nil {
 			c = &chapter{}
@@ -63,17 +62,20 @@ func (d *Deployer) chapters(ctx context.Context, s *seat) (map[uint64]*chapter, 
 	return story, nil
 }
 
-// read adds one event.
+// read adds one event. A switch that was found half done tells by its tree which way it went.
 func (c *chapter) read(n facsimile.Node, e node.Event) {
-	tookPlace := e.Kind == node.EventSwitched ||
-		e.Kind == node.EventUndone && e.Order != nil && e.Tree == e.Order.Trees[n] && !e.Revert
-	switch {
-	case tookPlace && e.Revert:
-		c.reverted = true
-	case tookPlace:
-		c.switched, c.reverted = true, false
-	case e.Kind == node.EventConfirmed:
+	switch e.Kind {
+	case node.EventConfirmed:
 		c.confirmed = true
+	case node.EventSwitched:
+		c.switched, c.reverted = true, e.Revert
+	case node.EventUndone:
+		if e.Order == nil {
+			return
+		}
+		stands := e.Tree == e.Order.Trees[n]
+		c.switched = c.switched || stands
+		c.reverted = (c.reverted || e.Revert) && !stands
 	}
 }
 

@@ -152,17 +152,21 @@ func TestTwoAtOnceOnOneMachine(t *testing.T) {
 	f := newFleet(t, "n1", "n2")
 	one, two := f.build("1.0"), f.build("2.0")
 	var second error
+	var res deploy.Result
 	f.ways["n1"].hook = func(c call, _ int, done bool) {
 		if c == "Stage" && !done {
 			f.ways["n1"].mu.Lock()
 			f.ways["n1"].hook = nil
 			f.ways["n1"].mu.Unlock()
-			_, second = f.deployer().Deploy(context.Background(), two, "")
+			res, second = f.deployer().Deploy(context.Background(), two, "")
 		}
 	}
 	f.must(one)
 	if outcome(second) != facsimile.Refused || !strings.Contains(second.Error(), fmt.Sprintf("process %d of ann", os.Getpid())) {
 		t.Errorf("the second: %v", second)
+	}
+	if res.Result != deploy.EndFailed || len(res.Nodes) != 2 || res.Nodes[0].Result != deploy.EndUnchanged {
+		t.Errorf("the second: %+v", res)
 	}
 	f.expect("1.0", one, two)
 }

@@ -68,11 +68,11 @@ func (d *Deployer) rollout(ctx context.Context, rel release.Release, kind, why s
 		return r.conclude(EndUnchanged), nil
 	}
 	if r.claim, err = takeClaim(d.opt.Claim); err != nil {
-		return r.conclude(EndFailed), err
+		return r.refused(err)
 	}
 	defer func() { _ = r.claim.free() }() // the kernel does it at the latest when the process ends
 	if err := r.open(); err != nil {
-		return r.conclude(EndFailed), err
+		return r.refused(err)
 	}
 	for _, step := range []func(context.Context) []*seat{r.promise, r.stage} {
 		if failed := step(ctx); len(failed) > 0 || ctx.Err() != nil {

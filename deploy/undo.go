@@ -27,6 +27,14 @@ func (r *rollout) giveUp(ctx context.Context, failed []*seat) (Result, error) {
 	return r.conclude(EndFailed), r.failure(facsimile.Refused, failed, "nothing was changed", "")
 }
 
+// refused ends a rollout before any node was asked for anything.
+func (r *rollout) refused(err error) (Result, error) {
+	for _, s := range r.seats {
+		s.end = EndUnchanged
+	}
+	return r.conclude(EndFailed), err
+}
+
 // undo switches back every node that may have switched. Whether it did is read back from each,
 // after its ballot was given back, so that no late switch can follow.
 func (r *rollout) undo(ctx context.Context, failed []*seat) (Result, error) {
