@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-const replicasPerChild = 12
+const replicasPerChild = 8
 
 // childAllots asks for one replica more in each of its runs.
 func childAllots(f *Files, name string) error {
@@ -113,7 +113,7 @@ func child(t *testing.T, o FilesOptions, task, name string) (*exec.Cmd, *bufio.S
 
 func TestProcessesThatAllotAtOnceNeverShareAnId(t *testing.T) {
 	f, o := testFiles(t)
-	const children = 5
+	const children = 4
 	var wait sync.WaitGroup
 	for i := range children {
 		cmd, out := child(t, o, "allot", "m"+strconv.Itoa(i))
