@@ -49,45 +49,62 @@ type place struct {
 // below gives what was said of the keys of a map, from what was said of the map itself; of one
 // key only, if only is not nil. Places that hold no value in the end are among them.
 func below(all []said, only *string) []*place {
-	var places []*place
-	index := map[string]*place{}
-	clock := 0
-	note := func(k kid, layer facsimile.Layer) {
-		p := index[k.name]
-		if p == nil {
-			p = &place{name: k.name}
-			index[k.name] = p
-			places = append(places, p)
-		}
-		if !p.there {
-			clock++
-			p.since = clock
-		}
-		p.there = k.op != Remove
-		p.all = append(p.all, said{layer, k.op, k.part, k.keyAt})
-	}
+	g := gathering{index: map[string]*place{}}
 	for _, s := range all {
-		if !s.merges() {
-			for _, p := range places {
-				if p.there {
-					p.there = false
-					p.all = append(p.all, said{s.layer, Remove, nil, s.at})
-				}
-			}
-			if s.op != Replace || !s.part.isMap() {
-				continue
+		g.add(s, only)
+	}
+	return g.inOrder()
+}
+
+// gathering collects what layers say of the keys of a map.
+type gathering struct {
+	places []*place
+	index  map[string]*place
+	clock  int
+}
+
+// add takes what one more layer says of the map.
+func (g *gathering) add(s said, only *string) {
+	if !s.merges() {
+		for _, p := range g.places {
+			if p.there {
+				p.there = false
+				p.all = append(p.all, said{s.layer, Remove, nil, s.at})
 			}
 		}
-		if only == nil {
-			for k := range s.part.each {
-				note(k, s.layer)
-			}
-		} else if k, ok := s.part.find(*only); ok {
-			note(k, s.layer)
+		if s.op != Replace || !s.part.isMap() {
+			return
 		}
 	}
-	slices.SortStableFunc(places, func(a, b *place) int { return cmp.Compare(a.since, b.since) })
-	return places
+	if only == nil {
+		for k := range s.part.each {
+			g.note(k, s.layer)
+		}
+	} else if k, ok := s.part.find(*only); ok {
+		g.note(k, s.layer)
+	}
+}
+
+// note takes what a layer says of one key.
+func (g *gathering) note(k kid, layer facsimile.Layer) {
+	p := g.index[k.name]
+	if p == nil {
+		p = &place{name: k.name}
+		g.index[k.name] = p
+		g.places = append(g.places, p)
+	}
+	if !p.there {
+		g.clock++
+		p.since = g.clock
+	}
+	p.there = k.op != Remove
+	p.all = append(p.all, said{layer, k.op, k.part, k.keyAt})
+}
+
+// inOrder gives the places as the merged map has them.
+func (g *gathering) inOrder() []*place {
+	slices.SortStableFunc(g.places, func(a, b *place) int { return cmp.Compare(a.since, b.since) })
+	return g.places
 }
 
 // element gives what was said of one element of a list, from what was said of the list.
@@ -123,9 +140,14 @@ type merger struct {
 }
 
 // settle decides what stands at a place: a value that is no map, or the layers that make up
-// the map. Nothing where both are zero. Inside raw text no string is a reference.
+// the map. Nothing where both are zero. Inside raw text no string is a reference. What a later
+// layer replaces anyway is no problem.
 func (m *merger) settle(all []said, raw bool) (v facsimile.Value, tail []said) {
+	before := len(m.problems)
 	for i, s := range all {
+		if s.op != Append && (!s.merges() || tail == nil) {
+			m.problems = m.problems[:before]
+		}
 		switch {
 		case s.op == Remove:
 			v, tail = facsimile.Value{}, nil
@@ -176,8 +198,15 @@ func (m *merger) combine(all []said, raw bool) facsimile.Value {
 	if len(tail) == 1 && last.part.plain {
 		return last.part.value
 	}
+	if tail[0].part.plain {
+		return facsimile.MapAt(m.patch(tail, raw), last.at)
+	}
 	places := below(tail, nil)
-	raw = raw || marksRaw(places)
+	return facsimile.MapAt(m.values(places, raw || marksRaw(places)), last.at)
+}
+
+// values are the entries of those places that hold a value.
+func (m *merger) values(places []*place, raw bool) []facsimile.Entry {
 	entries := make([]facsimile.Entry, 0, len(places))
 	for _, p := range places {
 		m.path = append(m.path, p.name)
@@ -187,7 +216,43 @@ func (m *merger) combine(all []said, raw bool) facsimile.Value {
 			entries = append(entries, facsimile.Entry{Key: p.name, KeyAt: p.all[len(p.all)-1].at, Value: v})
 		}
 	}
-	return facsimile.MapAt(entries, last.at)
+	return entries
+}
+
+// patch is values for layers over a plain map. It gathers only what the layers speak of: on a
+// node that is a handful of keys of a large map, and there are many nodes.
+func (m *merger) patch(tail []said, raw bool) []facsimile.Entry {
+	base := tail[0]
+	g := gathering{index: map[string]*place{}}
+	spoken := map[string]bool{"references": true}
+	for _, s := range tail[1:] {
+		for k := range s.part.each {
+			spoken[k.name] = true
+		}
+	}
+	entries := make([]facsimile.Entry, 0, base.part.value.Len()+len(spoken))
+	for i, e := range base.part.value.Entries() {
+		if spoken[e.Key] {
+			g.clock = i
+			g.note(kid{e.Key, Set, e.KeyAt, &part{value: e.Value, plain: true}}, base.layer)
+		}
+	}
+	g.clock = base.part.value.Len()
+	for _, s := range tail[1:] {
+		g.add(s, nil)
+	}
+	places := g.inOrder()
+	raw = raw || marksRaw(places)
+	for i, e := range base.part.value.Entries() {
+		for len(places) > 0 && places[0].since <= i {
+			entries = append(entries, m.values(places[:1], raw)...)
+			places = places[1:]
+		}
+		if !spoken[e.Key] {
+			entries = append(entries, e)
+		}
+	}
+	return append(entries, m.values(places, raw)...)
 }
 
 func (m *merger) fail(msg, hint string, at ...facsimile.Origin) {

@@ -53,35 +53,53 @@ func list(depth int) *rapid.Generator[facsimile.Value] {
 // there.
 type dict struct {
 	keys []string
-	of   map[string]any // dict, []facsimile.Value or facsimile.Value
+	of   map[string]any  // *dict, []facsimile.Value or facsimile.Value
+	bad  map[string]bool // keys to which a list was appended in vain
+}
+
+func newDict() *dict { return &dict{of: map[string]any{}, bad: map[string]bool{}} }
+
+// isBad reports whether something that is left in the end could not be merged.
+func (d *dict) isBad() bool {
+	for k, v := range d.of {
+		below, isDict := v.(*dict)
+		if d.bad[k] || isDict && below.isBad() {
+			return true
+		}
+	}
+	return false
 }
 
 // patch is the oracle: the merge as RFC 7396 writes it, one layer after the other in place,
-// with the two further forms. It reports false where a form cannot be applied.
-func (d *dict) patch(doc facsimile.Value) bool {
-	ok := true
+// with the two further forms.
+func (d *dict) patch(doc facsimile.Value) {
 	for _, e := range doc.Entries() {
 		name, sign := e.Key, byte(0)
 		if last := e.Key[len(e.Key)-1]; strings.IndexByte("+!=", last) >= 0 {
 			name, sign = e.Key[:len(e.Key)-1], last
 		}
 		old, there := d.of[name]
+		below, isDict := old.(*dict)
+		if sign != '+' && (!isDict || sign == '!' || e.Value.Kind() != facsimile.Map) {
+			d.bad[name] = false
+		}
 		switch {
 		case e.Value.Kind() == facsimile.Null:
 			delete(d.of, name)
 			d.keys = slices.DeleteFunc(d.keys, func(k string) bool { return k == name })
 			continue
 		case sign == '+' && there:
-			items, isList := old.([]facsimile.Value)
-			ok = ok && isList
-			d.of[name] = append(slices.Clone(items), e.Value.Items()...)
+			if items, isList := old.([]facsimile.Value); isList {
+				d.of[name] = append(slices.Clone(items), e.Value.Items()...)
+			} else {
+				d.bad[name] = true
+			}
 			continue
 		case e.Value.Kind() == facsimile.Map:
-			below, isDict := old.(*dict)
 			if !isDict || sign == '!' {
-				below = &dict{of: map[string]any{}}
+				below = newDict()
 			}
-			ok = below.patch(e.Value) && ok
+			below.patch(e.Value)
 			d.of[name] = below
 		case e.Value.Kind() == facsimile.List:
 			d.of[name] = e.Value.Items()
@@ -92,7 +110,6 @@ func (d *dict) patch(doc facsimile.Value) bool {
 			d.keys = append(d.keys, name)
 		}
 	}
-	return ok
 }
 
 func (d *dict) String() string {
@@ -130,11 +147,11 @@ func TestFoldIsTheMerge(t *testing.T) {
 		all := compiled(t, docs)
 		m := &merger{sources: new(facsimile.Sources)}
 		got := m.combine(all, false)
-		want := &dict{of: map[string]any{}}
-		ok := true
+		want := newDict()
 		for _, doc := range docs {
-			ok = want.patch(doc) && ok
+			want.patch(doc)
 		}
+		ok := !want.isBad()
 		if ok != (len(m.problems) == 0) {
 			t.Fatalf("problems %v, the oracle says %v", m.problems, ok)
 		}
