@@ -219,7 +219,7 @@ func (d *dir) symlink(target, name string) error {
 // mkdir makes a folder with exactly this mode, or leaves the one that stands there alone.
 func (d *dir) mkdir(name string, mode facsimile.Mode) (*dir, error) {
 	d.change("mkdir", name)
-	err := unix.Mkdirat(d.fd(), name, 0o700)
+	err := unix.Mkdirat(d.fd(), name, uint32(mode)) // which the umask narrows
 	made := err == nil
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, d.fail("mkdir", name, err)

@@ -19,10 +19,14 @@ const (
 	stageLockFile = "stage.lock"
 )
 
-// lock takes a lock of the home, and waits for it until ctx ends. The kernel frees it when its
+// lock takes a lock of the home, without which nothing of it is changed, and waits for it until
+// ctx ends. The kernel frees it when its
 // holder dies, so there is no stale one, and nobody may break it. What is said in the file is
 // for the error of those who wait and decides nothing.
 func (hm *home) lock(ctx context.Context, name, what string) (unlock func(), err error) {
+	if err := hm.checkUser(); err != nil {
+		return nil, err
+	}
 	f, err := hm.facs.openat(name, unix.O_RDWR|unix.O_CREAT, 0o600)
 	if err != nil {
 		return nil, hm.host.refuseAccess("lock", err)

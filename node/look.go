@@ -58,7 +58,10 @@ func (hm *home) look(ctx context.Context, tree facsimile.Digest) (Report, error)
 		return Report{}, err
 	}
 	r.Exact = r.Staged && r.Current == tree
-	return r, nil
+	if !r.Staged {
+		r.Staged, err = hm.canMend(ctx, tree)
+	}
+	return r, err
 }
 
 func system() string { return runtime.GOOS + "/" + runtime.GOARCH }

@@ -11,6 +11,15 @@
 //	releases/TREE/     one complete release, named by the digest of its tree (64 hexadecimal digits)
 //	shared/            what survives releases
 //	.facs/             owner mark, promise, lock, journal, receipts, trees and keys; mode 0700
+//
+// A release never changes once it has its name. It is made in a folder whose name says that it is
+// none (.staging-TREE), synced, read again byte by byte, and renamed; it loses its name before it
+// is removed (.removing-…). A release that was damaged while it is live is made again beside it
+// (.whole-TREE), and the two folders are exchanged in one step.
+//
+// The journal says that a switch begins before it does, and that it was done afterwards. What
+// current leads to is the truth in between: whoever takes the lock next finishes or undoes by it
+// what a crash left half done.
 package node
 
 import (
@@ -84,7 +93,7 @@ type Report struct {
 	Current  facsimile.Digest `json:"current"`  // the tree that current points to; zero: none
 	Last     Receipt          `json:"last"`     // the newest that was not reverted; zero where there is none
 	Exact    bool             `json:"exact"`    // Current is the tree that was asked about and every path of it is right on disk
-	Staged   bool             `json:"staged"`   // the tree that was asked about stands in releases/, complete
+	Staged   bool             `json:"staged"`   // the tree that was asked about stands complete in releases/, or beside the damaged one that is live
 	Free     uint64           `json:"free"`     // bytes that can still be written under the home
 	System   string           `json:"system"`   // GOOS/GOARCH
 }

@@ -90,6 +90,7 @@ func TestHomeOfAnotherUser(t *testing.T) {
 	_, tree := crashTrees(c)
 	_, err := h.Promise(t.Context(), nodetest.Ballot(3), nodetest.Owner(name), 1)
 	refused(t, err, home, "uid 65534", "uid 0")
+	refused(t, h.Release(t.Context(), nodetest.Ballot(2)), "uid 65534", "uid 0")
 	if found, err := nodetest.Differences(t.Context(), h, tree); err != nil || len(found) > 0 {
 		t.Errorf("root verifies a user's home: %v %v", found, err)
 	}

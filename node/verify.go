@@ -14,7 +14,11 @@ import (
 // that cannot be read is an error that names it; the others are still given.
 func (h *Host) Verify(ctx context.Context, tree facsimile.Digest) iter.Seq2[facsimile.Difference, error] {
 	return func(yield func(facsimile.Difference, error) bool) {
-		hm, err := h.openOwned()
+		hm, err := h.open()
+		if errors.Is(err, fs.ErrNotExist) {
+			yield(facsimile.Difference{Path: currentLink, Kind: facsimile.ReleaseDiffers, Note: "there is no home " + h.home}, nil)
+			return
+		}
 		if err != nil {
 			yield(facsimile.Difference{}, err)
 			return

@@ -150,6 +150,10 @@ func lookChangesNothing(t *testing.T, b *bench) {
 	if _, err := os.Lstat(b.Home); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("looking made the home: %v", err)
 	}
+	found, err := Differences(b.ctx, b.Node, tree)
+	if err != nil || len(found) != 1 || found[0].Kind != facsimile.ReleaseDiffers {
+		t.Errorf("of a node without a home Verify says %v %v", found, err)
+	}
 	must(t, os.MkdirAll(filepath.Join(b.Home, "theirs"), 0o755))
 	b.look(tree)
 	if names := list(t, b.Home); !reflect.DeepEqual(names, []string{"theirs"}) {
@@ -176,14 +180,20 @@ func firstDeployment(t *testing.T, b *bench) {
 	if r.Owner != Owner(b.Name) || r.Promised != 1 || r.Last.Tree != tree || !r.Last.Confirmed || !r.Last.Previous.IsZero() || r.Exact {
 		t.Errorf("the report is %+v", r)
 	}
+	checkLayout(t, b.Home, tree)
+}
+
+// checkLayout checks the names and modes that others rely on.
+func checkLayout(t *testing.T, home string, tree facsimile.Digest) {
+	t.Helper()
 	for name, want := range map[string]fs.FileMode{".facs": 0o700, "releases": 0o755, "releases/" + tree.Hex(): 0o755} {
-		info, err := os.Stat(filepath.Join(b.Home, name))
+		info, err := os.Stat(filepath.Join(home, name))
 		must(t, err)
 		if info.Mode().Perm() != want {
 			t.Errorf("%s has the mode %v, want %v", name, info.Mode().Perm(), want)
 		}
 	}
-	if to, err := os.Readlink(filepath.Join(b.Home, "current")); err != nil || to != "releases/"+tree.Hex() {
+	if to, err := os.Readlink(filepath.Join(home, "current")); err != nil || to != "releases/"+tree.Hex() {
 		t.Errorf("current points to %q %v", to, err)
 	}
 }
@@ -233,9 +243,22 @@ func damaged(t *testing.T, b *bench, d Damage) {
 	if r := b.look(tree); r.Exact {
 		t.Error("Look says that a damaged release is exact")
 	}
-	b.deploy(2, tree)
+	b.stage(2, tree)
+	if r := b.look(tree); !r.Staged {
+		t.Error("what was staged does not count as staged")
+	}
+	if len(d.Want) == 1 && d.Want[0].Kind != facsimile.ReleaseDiffers {
+		if again, err := Differences(b.ctx, b.Node, tree); err != nil || len(again) != 1 {
+			t.Errorf("staging changed what is live: %v %v", again, err)
+		}
+	}
+	must(t, b.Node.Release(b.ctx, Ballot(2)))
+	b.deploy(3, tree)
 	b.exact(tree)
-	if names := list(t, filepath.Join(b.Home, "releases")); len(names) > 2 {
+	b.promise(4)
+	_, err = b.Node.Prune(b.ctx, Ballot(4), 5, nil)
+	must(t, err)
+	if names := list(t, filepath.Join(b.Home, "releases")); !reflect.DeepEqual(names, []string{tree.Hex()}) {
 		t.Errorf("mending left %v", names)
 	}
 }
