@@ -258,6 +258,51 @@ func TestLeaseIsRenewed(t *testing.T) {
 	})
 }
 
+// TestTakenOver closes the lid of a laptop in the middle of a rollout: its lease runs out, another
+// operator deploys, and then it wakes. It must not touch what the other one did.
+func TestTakenOver(t *testing.T) {
+	for _, c := range []call{"Stage", "Activate", "Confirm"} {
+		inBubble(t, string(c), func(t *testing.T) {
+			f := newFleet(t, "n1", "n2")
+			one, two, three := f.build("1.0"), f.build("2.0"), f.build("3.0")
+			f.must(one)
+			asleep := false
+			f.ways["n1"].reset(func(got call, _ int) fault {
+				if asleep && got == "Promise" {
+					return "before"
+				}
+				return ""
+			})
+			f.ways["n2"].reset(f.ways["n1"].plan)
+			f.ways["n1"].hook = func(got call, _ int, done bool) {
+				if got != c || done || asleep {
+					return
+				}
+				asleep = true
+				tenMinutes(context.Background())
+				other := f.deployer(func(o *deploy.Options) {
+					o.Claim, o.Who, o.Lease = "", "bob", 0
+					for i, n := range f.names {
+						o.Nodes[i].Node = f.host(n)
+					}
+				})
+				if _, err := other.Deploy(context.Background(), three, ""); err != nil {
+					t.Errorf("the other: %v", err)
+				}
+			}
+			res, err := f.deployer(func(o *deploy.Options) { o.Lease = 0 }).Deploy(context.Background(), two, "")
+			if err == nil {
+				t.Errorf("it went through: %+v", res)
+			}
+			if c == "Stage" && outcome(err) != facsimile.Refused {
+				t.Errorf("got %v", err)
+			}
+			f.expect("3.0", one, two, three)
+			t.Log(err)
+		})
+	}
+}
+
 // slowStage stages for ten minutes.
 type slowStage struct{ *way }
 

@@ -58,6 +58,9 @@ func (r *rollout) undo(ctx context.Context, failed []*seat) (Result, error) {
 			return nil
 		}
 		s.end = EndFailed
+		if o := report.Last.Order; o.Epoch > r.ballot.Epoch {
+			return fmt.Errorf("the %s of epoch %d by %s took over", o.Kind, o.Epoch, o.Who)
+		}
 		if err := reverted[s.Name]; err != nil {
 			return err
 		}
@@ -65,7 +68,7 @@ func (r *rollout) undo(ctx context.Context, failed []*seat) (Result, error) {
 	})
 	const hint = "the same command again finishes the rollout; a rollback goes back to the last release that stood"
 	if len(astray) > 0 {
-		return r.conclude(EndFailed), r.failure(facsimile.TwoReleases, failed, fmt.Sprintf("and %s could not be switched back", names(astray)), hint)
+		return r.conclude(EndFailed), r.failure(facsimile.TwoReleases, failed, fmt.Sprintf("and %s is not back: %s", names(astray[:1]), oneLine(astray[0].err)), hint)
 	}
 	if live := r.liveBefore(); live > 1 {
 		return r.conclude(EndRolledBack), r.failure(facsimile.TwoReleases, failed, fmt.Sprintf("all nodes are back as they were, which is on %d releases", live), hint)
