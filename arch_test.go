@@ -37,6 +37,7 @@ func mayImport() map[string][]string {
 		"release":              {"internal/atomicfile"},
 		"node":                 {"release", "internal/atomicfile"},
 		"node/nodetest":        {"node", "release"},
+		"node/wire":            {"node"},
 		"deploy":               {"node", "release"},
 		"source":               {"internal/atomicfile"},
 		"build":                {"internal/atomicfile"},
