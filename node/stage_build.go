@@ -25,9 +25,13 @@ func (s *stager) build(ctx context.Context) error {
 	if err := s.makeFoldersAndLinks(); err != nil {
 		return err
 	}
+	groups := s.byContent()
+	if err := s.prefetch(ctx, Lack{Blobs: s.lackedBlobs(groups)}); err != nil {
+		return fmt.Errorf("cannot get what node %s lacks: %w", s.hm.host.name, err)
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(s.hm.host.workers)
-	for _, files := range s.byContent() {
+	for _, files := range groups {
 		if ctx.Err() != nil {
 			break
 		}

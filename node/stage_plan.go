@@ -75,6 +75,9 @@ func (s *stager) addSources(name string, d facsimile.Digest) {
 
 // findKeys gets what opens the tree's secret files, and forgets what does not.
 func (s *stager) findKeys(ctx context.Context) error {
+	if err := s.prefetch(ctx, Lack{Keys: s.lackedKeys()}); err != nil {
+		return fmt.Errorf("cannot get the keys of the secret files for node %s: %w", s.hm.host.name, err)
+	}
 	keys := keyring{}
 	for _, f := range s.tree.Files {
 		if !f.Secret || f.Type != facsimile.RegularFile {
