@@ -2,6 +2,7 @@ package shop
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,27 +11,44 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"facsimile.dev/facsimile"
+	"facsimile.dev/facsimile/build"
+	"facsimile.dev/facsimile/run"
+	"facsimile.dev/facsimile/source"
 )
 
-// buildPrograms builds the three programs as a user's machine would: from what LayOut wrote.
+// buildPrograms builds the three programs as facs does: LayOut, repositories, checkout, build.
 func buildPrograms(t *testing.T) (bin string) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := LayOut(dir); err != nil {
 		t.Fatal(err)
 	}
+	if err := Init(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
 	bin = filepath.Join(dir, "bin")
-	for _, name := range []string{"api", "gateway", "worker"} {
-		cmd := exec.Command("go", "build", "-mod=readonly", "-trimpath", "-o", filepath.Join(bin, name), ".")
-		cmd.Dir = filepath.Join(dir, name)
-		cmd.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("building %s: %v\n%s", name, err, out)
+	for _, r := range Repositories()[1:] {
+		name := facsimile.Project(r.Name)
+		from, err := source.Checkout(t.Context(), source.Request{Project: name, Repo: "../" + r.Name, Base: filepath.Join(dir, Definition),
+			Version: r.Tag, Dest: filepath.Join(dir, "SRC")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		config, err := source.ConfigFS(from.Dir)
+		if err != nil || config == nil {
+			t.Errorf("%s has no definition of its own: %v", r.Name, err)
+		}
+		if _, err := build.Build(t.Context(), build.Request{Class: build.Go, Project: name, SrcDir: from.Dir, Commit: from.Commit, BuildDir: bin,
+			Arch: runtime.GOARCH}); err != nil {
+			t.Fatal(err)
 		}
 	}
 	return bin
@@ -189,4 +207,53 @@ func TestTheProgramsTogether(t *testing.T) {
 	stopFirst()
 	startAPI(1)
 	eventually(t, "the order is still there after a restart of the api", packed)
+}
+
+// TestTheShopIsUp runs the shop as `facs up` does: in the order of `after`, until it is stopped.
+func TestTheShopIsUp(t *testing.T) {
+	bin, home := buildPrograms(t), t.TempDir()
+	const cookie, job = "0123456789abcdef-cookie", "0123456789abcdef-job"
+	one, two, door, back := freeAddress(t), freeAddress(t), freeAddress(t), freeAddress(t)
+	apiConf := writeConf(t, "title = The Shop (up)", "cookie_key = "+cookie, "job_key = "+job)
+	doorConf := writeConf(t, "upstream = 1 "+one, "upstream = 2 "+two, "cookie_key = "+cookie)
+	backConf := writeConf(t, "api = "+one, "api = "+two, "job_key = "+job, "pause = 10ms")
+	service := func(name facsimile.Replica, module facsimile.Module, address, command string, after ...facsimile.Module) run.Service {
+		argv, err := run.Words(command)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return run.Service{Name: name, Module: module, Node: "here", Argv: argv, Dir: home, After: after,
+			Health: run.Health{Address: address, HTTP: "/health", Timeout: 10 * time.Second}}
+	}
+	services := []run.Service{
+		service("gatewayd.0", "gateway", door, fmt.Sprintf("'%s/gateway' --listen %s --config '%s'", bin, door, doorConf), "api"),
+		service("workerd.0", "worker", back, fmt.Sprintf("'%s/worker' --listen %s --name workerd.0 --config '%s'", bin, back, backConf), "api"),
+		service("apid.0", "api", one, fmt.Sprintf("'%s/api' --listen %s --id 1 --name apid.0 --config '%s' --data '%s'", bin, one, apiConf, home)),
+		service("apid.1", "api", two, fmt.Sprintf("'%s/api' --listen %s --id 2 --name apid.1 --config '%s' --data '%s'", bin, two, apiConf, home)),
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ready, done, log := make(chan struct{}), make(chan error, 1), &lockedBuffer{}
+	supervisor := run.New(run.Options{Dir: filepath.Join(home, "run"), Log: log, Ready: func() { close(ready) }})
+	go func() { done <- supervisor.Run(ctx, services) }()
+	select {
+	case <-ready:
+	case err := <-done:
+		t.Fatalf("%v\n%s", err, log)
+	}
+	served := map[any]bool{}
+	for range 4 {
+		_, doc := fetch("GET", "http://"+door+"/", "")
+		served[doc["uiid"]] = true
+	}
+	if !served[1.0] || !served[2.0] {
+		t.Errorf("four calls were served by %v, want both replicas\n%s", served, log)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("%v\n%s", err, log)
+	}
+	if status, _ := fetch("GET", "http://"+door+"/health", ""); status != 0 {
+		t.Error("the gateway still answers")
+	}
 }
