@@ -18,7 +18,7 @@ import (
 // Build makes the release of an instance: generates and commits what the state lacks, checks
 // out and builds the sources, renders, and stores.
 func (p *Project) Build(ctx context.Context, in facsimile.Instance, say func(string)) (Built, error) {
-	i, err := p.open(ctx, in, say)
+	i, err := p.open(ctx, in, forShipping, say)
 	if err != nil {
 		return Built{}, err
 	}

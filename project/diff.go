@@ -40,7 +40,7 @@ func (p *Project) Diff(ctx context.Context, a, b Address) (Comparison, error) {
 }
 
 func (p *Project) contextOf(ctx context.Context, a Address) (*view.Context, error) {
-	i, err := p.open(ctx, a.Instance, nil)
+	i, err := p.open(ctx, a.Instance, forLooking, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -90,7 +90,7 @@ func (i *instance) allot() (state.Allotment, error) {
 // try renders an instance to nowhere, as it would be after allotment, with marks in place of
 // secrets: everything that Build could stumble over, but for the programs that it compiles.
 func (p *Project) try(ctx context.Context, in facsimile.Instance) error {
-	i, err := p.open(ctx, in, nil)
+	i, err := p.open(ctx, in, forLooking, nil)
 	if err != nil {
 		return err
 	}

@@ -45,9 +45,19 @@ type snapshots struct{ shared, own state.Snapshot }
 
 func (s snapshots) combined() state.Snapshot { return state.Combine(s.shared, s.own) }
 
-// open reads an instance for looking. It checks sources out where they are not there yet, and
-// generates nothing.
-func (p *Project) open(ctx context.Context, in facsimile.Instance, say func(string)) (*instance, error) {
+// freshness says how sure one must be of the sources of projects.
+type freshness bool
+
+const (
+	// forLooking takes a checkout that is there, without asking its repository.
+	forLooking freshness = false
+	// forShipping asks the repository whether the version still is what was checked out.
+	forShipping freshness = true
+)
+
+// open reads an instance. It checks sources out where they are not there yet, and generates
+// nothing. say tells what takes time; it may be nil.
+func (p *Project) open(ctx context.Context, in facsimile.Instance, f freshness, say func(string)) (*instance, error) {
 	if err := p.known(in); err != nil {
 		return nil, err
 	}
@@ -59,7 +69,7 @@ func (p *Project) open(ctx context.Context, in facsimile.Instance, say func(stri
 	if i.shared, err = p.sharedBy(ctx, in, 0); err != nil {
 		return nil, err
 	}
-	if err := i.checkout(ctx, say); err != nil {
+	if err := i.checkout(ctx, f, say); err != nil {
 		return nil, err
 	}
 	if i.states, err = i.loadStates(ctx); err != nil {
@@ -140,7 +150,7 @@ func (p *Project) sourceLabel(name facsimile.Project) string {
 }
 
 // checkout makes the parts, with their sources at the version of the instance.
-func (i *instance) checkout(ctx context.Context, say func(string)) error {
+func (i *instance) checkout(ctx context.Context, f freshness, say func(string)) error {
 	top, err := i.resolve(ctx, part{})
 	if err != nil {
 		return err
@@ -148,7 +158,7 @@ func (i *instance) checkout(ctx context.Context, say func(string)) error {
 	i.parts = []part{top}
 	for _, decl := range i.topology.Projects {
 		one := part{decl: decl}
-		if err := i.fetch(ctx, &one, say); err != nil {
+		if err := i.fetch(ctx, &one, f, say); err != nil {
 			return err
 		}
 		if one, err = i.resolve(ctx, one); err != nil {
@@ -159,7 +169,7 @@ func (i *instance) checkout(ctx context.Context, say func(string)) error {
 	return nil
 }
 
-func (i *instance) fetch(ctx context.Context, one *part, say func(string)) error {
+func (i *instance) fetch(ctx context.Context, one *part, f freshness, say func(string)) error {
 	p := i.project
 	switch {
 	case one.decl.SrcDir != "":
@@ -167,6 +177,10 @@ func (i *instance) fetch(ctx context.Context, one *part, say func(string)) error
 	case one.decl.Repo != "":
 		request := source.Request{
 			Project: one.decl.Name, Repo: one.decl.Repo, Base: p.location.Dir, Version: one.decl.Version, Dest: p.tmpDir("SRC"),
+		}
+		if found, ok := source.Existing(request); ok && f == forLooking {
+			one.source = found
+			break
 		}
 		if say != nil {
 			say("checking out " + strings.TrimSpace(string(one.decl.Name)+" "+one.decl.Version))

@@ -116,7 +116,7 @@ func names[T ~string](list []T) []string {
 }
 
 func (p *Project) listModules(ctx context.Context, f Filter) ([]Item, error) {
-	i, err := p.open(ctx, f.Instance, nil)
+	i, err := p.open(ctx, f.Instance, forLooking, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func (p *Project) listModules(ctx context.Context, f Filter) ([]Item, error) {
 // Show gives the value under a path (nil: all), of the project named (usually ""), with every
 // reference evaluated and every secret hidden.
 func (p *Project) Show(ctx context.Context, at Address, project facsimile.Project, path facsimile.Path) (facsimile.Value, error) {
-	i, err := p.open(ctx, at.Instance, nil)
+	i, err := p.open(ctx, at.Instance, forLooking, nil)
 	if err != nil {
 		return facsimile.Value{}, err
 	}
@@ -156,7 +156,7 @@ func (p *Project) Show(ctx context.Context, at Address, project facsimile.Projec
 
 // Explain says why the value under a path is what it is.
 func (p *Project) Explain(ctx context.Context, at Address, project facsimile.Project, path facsimile.Path) (Explanation, error) {
-	i, err := p.open(ctx, at.Instance, nil)
+	i, err := p.open(ctx, at.Instance, forLooking, nil)
 	if err != nil {
 		return Explanation{}, err
 	}

@@ -15,7 +15,7 @@ import (
 // Plan says what Deploy would change. Where the state lacks something there is no digest yet:
 // then the plan is empty and Pending says what is missing.
 func (p *Project) Plan(ctx context.Context, in facsimile.Instance, say func(string)) (Plan, Pending, error) {
-	i, err := p.open(ctx, in, say)
+	i, err := p.open(ctx, in, forShipping, say)
 	if err != nil {
 		return Plan{}, Pending{}, err
 	}
@@ -43,7 +43,7 @@ func (p *Project) Plan(ctx context.Context, in facsimile.Instance, say func(stri
 
 // Deploy builds and rolls out.
 func (p *Project) Deploy(ctx context.Context, in facsimile.Instance, o DeployOptions) (Result, error) {
-	i, err := p.open(ctx, in, o.Say)
+	i, err := p.open(ctx, in, forShipping, o.Say)
 	if err != nil {
 		return Result{}, err
 	}
@@ -68,7 +68,7 @@ func (i *instance) deploy(ctx context.Context, o DeployOptions) (Result, error) 
 // Rollback rolls out an older release: the one named, by digest or an unambiguous beginning of
 // its digits, or the last good one before the current where to is "".
 func (p *Project) Rollback(ctx context.Context, in facsimile.Instance, to string, o DeployOptions) (Result, error) {
-	i, err := p.open(ctx, in, o.Say)
+	i, err := p.open(ctx, in, forLooking, nil)
 	if err != nil {
 		return Result{}, err
 	}
@@ -161,7 +161,7 @@ func (p *Project) History(ctx context.Context, in facsimile.Instance) ([]Rollout
 }
 
 func (p *Project) looker(ctx context.Context, at Address) (*deploy.Deployer, error) {
-	i, err := p.open(ctx, at.Instance, nil)
+	i, err := p.open(ctx, at.Instance, forLooking, nil)
 	if err != nil {
 		return nil, err
 	}

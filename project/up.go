@@ -12,7 +12,7 @@ import (
 // Up deploys an instance whose nodes are all on this machine and runs its services: until ctx
 // ends, or, detached, until Down. The result is that of the deployment.
 func (p *Project) Up(ctx context.Context, in facsimile.Instance, o UpOptions) (Result, error) {
-	i, err := p.open(ctx, in, o.Deploy.Say)
+	i, err := p.open(ctx, in, forShipping, o.Deploy.Say)
 	if err != nil {
 		return Result{}, err
 	}
@@ -28,7 +28,7 @@ func (p *Project) Up(ctx context.Context, in facsimile.Instance, o UpOptions) (R
 		return result, err
 	}
 	// A view with the state as the deployment left it.
-	if i, err = p.open(ctx, in, nil); err != nil {
+	if i, err = p.open(ctx, in, forLooking, nil); err != nil {
 		return result, err
 	}
 	services, err := i.services(i.view, true)
