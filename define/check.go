@@ -40,9 +40,10 @@ type checker struct {
 	homes    map[[2]string]claim // host and home
 }
 
-// claim is an instance that deploys to some home.
+// claim is a node of an instance that has some home.
 type claim struct {
 	instance facsimile.Instance
+	node     facsimile.Node
 	at       facsimile.Origin
 }
 
@@ -113,37 +114,34 @@ func (c *checker) instance(ctx context.Context, info InstanceInfo, infos []Insta
 	c.claims(in, t)
 }
 
-// claims refuses two instances with one home on one host. A home that holds references cannot
-// be compared here, and which machine a local one is on is for the operator to know.
+// claims refuses two instances, or two nodes of one, with one home on one host. A home that
+// holds references cannot be compared here, and which machine a local instance is on is for
+// the operator to know.
 func (c *checker) claims(in facsimile.Instance, t *Topology) {
 	for _, n := range t.Nodes {
 		home := n.Home.Str()
 		if home == "" || isReference(n.Home) {
 			continue
 		}
-		host := string(n.Name)
+		host, where := string(n.Name), "the host "+string(n.Name)
 		switch {
 		case n.Transport == Local:
-			host = ""
+			host, where = "", "this machine"
 		case n.SSH.Address != "":
-			host = n.SSH.Address
+			host, where = n.SSH.Address, "the host "+n.SSH.Address
 		}
 		key := [2]string{host, home}
 		first, taken := c.homes[key]
 		if !taken {
-			c.homes[key] = claim{in, n.Home.Origin()}
+			c.homes[key] = claim{in, n.Name, n.Home.Origin()}
 			continue
 		}
+		who, hint := fmt.Sprintf("the instances %q and %q", first.instance, in), "a home belongs to one instance: give one of them another, or make one abstract"
 		if first.instance == in {
-			continue // two nodes of one instance: a matter of its topology
+			who, hint = fmt.Sprintf("the nodes %s and %s of %q", first.node, n.Name, in), "give each a home of its own: {{ node.name }} may stand in it"
 		}
-		where := "the host " + host
-		if host == "" {
-			where = "this machine"
-		}
-		e := problem(c.d.sources, fmt.Sprintf("the instances %q and %q both claim %s on %s", first.instance, in, home, where),
-			"a home belongs to one instance: give one of them another, or make one abstract", n.Home.Origin(), first.at)
-		c.add(Finding{e, host == ""})
+		e := problem(c.d.sources, fmt.Sprintf("%s both claim %s on %s", who, home, where), hint, n.Home.Origin(), first.at)
+		c.add(Finding{e, host == "" && first.instance != in})
 	}
 }
 

@@ -130,6 +130,14 @@ nodes: {h1: {home: /c}}
 -- define/e.yaml --
 `, `facsimile.yaml:2:7 facsimile.yaml:2:7: the instances "a" and "b" both claim /srv on the host h2 [a home belongs to one instance: give one of them another, or make one abstract]
 warning facsimile.yaml:2:7 facsimile.yaml:2:7: the instances "d" and "e" both claim /srv on this machine [a home belongs to one instance: give one of them another, or make one abstract]`},
+		{"a home of two nodes", `
+-- facsimile.yaml --
+name: shop
+-- define/p.yaml --
+home: ./run
+deploy: {nodes: {a: [n1, n2, n3]}}
+nodes: {"*": {transport: local}, n3: {home: "./run/{{ node.name }}"}}
+`, `define/p.yaml:1:7 define/p.yaml:1:7: the nodes n1 and n2 of "p" both claim ./run on this machine [give each a home of its own: {{ node.name }} may stand in it]`},
 		{"targets that are kept", `
 -- facsimile.yaml --
 name: shop

@@ -110,7 +110,7 @@ func (d *Definition) stack(ctx context.Context, in facsimile.Instance, p facsimi
 		r.lineages = append(r.lineages, own)
 		r.push(own.order, true)
 	}
-	if p != "" {
+	if p != "" && !slices.Contains(namesOf(in), string(p)) { // else it is a layer of the instance
 		line.addAll([]string{string(p)})
 		r.push(line.order[taken:], p != top.name)
 		taken = len(line.order)

@@ -3,6 +3,8 @@ package define
 import (
 	"context"
 	"fmt"
+	"strings"
+	"unicode"
 
 	"facsimile.dev/facsimile"
 )
@@ -268,6 +270,17 @@ func (t *topologyReader) text(v facsimile.Value, what string) string {
 	return ""
 }
 
+// argument is text that may become an argument of a program: it must not look like an option,
+// and holds no control characters.
+func (t *topologyReader) argument(v facsimile.Value, what string) string {
+	s := t.text(v, what)
+	if strings.HasPrefix(s, "-") || strings.IndexFunc(s, unicode.IsControl) >= 0 {
+		t.fail(fmt.Sprintf("%q is no %s", s, what), "it may neither start with - nor hold control characters", v.Origin())
+		return ""
+	}
+	return s
+}
+
 // maxProjects is the most projects of a definition.
 const maxProjects = 10_000
 
@@ -291,10 +304,10 @@ func (t *topologyReader) readProjects(v facsimile.Value, parent facsimile.Projec
 		}
 		decl := ProjectDecl{
 			Name: facsimile.Project(name), Parent: parent, At: e.KeyAt,
-			Repo:    t.text(e.Value.Get("repo"), "repo"),
-			Version: t.text(e.Value.Get("version"), "version"),
+			Repo:    t.argument(e.Value.Get("repo"), "repo"),
+			Version: t.argument(e.Value.Get("version"), "version"),
 			Class:   t.text(e.Value.Get("class"), "class"),
-			SrcDir:  t.text(e.Value.Get("src_dir"), "src_dir"),
+			SrcDir:  t.argument(e.Value.Get("src_dir"), "src_dir"),
 		}
 		if first, twice := seen[decl.Name]; twice || name == t.topology.Name {
 			if !twice {

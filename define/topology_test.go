@@ -260,6 +260,7 @@ func TestTopologyRefuses(t *testing.T) {
 		{"a star in a list", "deploy: {nodes: {a: ['x*']}}", `p.yaml:1:22: "*" stands for no list of nodes here`},
 		{"one node without a list", "deploy: {nodes: {a: x}}", `p.yaml:1:21: the nodes of target "a" are a list, this is a string [write [HOST, …]]`},
 		{"a version that is a number", "projects: {api: {version: 1.10}}", `p.yaml:1:27: version is text, this is a number [quote it]`},
+		{"an option for a repo", "projects: {api: {repo: '--upload-pack=x'}}", `p.yaml:1:24: "--upload-pack=x" is no repo [it may neither start with - nor hold control characters]`},
 		{"a reference", "state: '{{ x }}'", `p.yaml:1:8: state cannot hold a reference: it is read before any is evaluated`},
 		{"two projects", "projects: {a: {projects: {b: {}}}, b: {}}", `p.yaml:1:36 p.yaml:1:27: there are two projects "b" [rename one: the names of projects are distinct at every depth]`},
 		{"an append over text on a node", "l: x\ndeploy: {nodes: {a: [n]}}\ntargets: {a: {l+: [1]}}", `p.yaml:3:15 p.yaml:1:4: l: a list cannot be appended to a string [write a "!" behind the key to replace it]`},
