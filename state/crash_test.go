@@ -28,18 +28,15 @@ func cutAt(n int) func(atomicfiletest.Op) error {
 // random.
 func keepers(n int) []func() bool {
 	all := []func() bool{func() bool { return false }, func() bool { return true }}
-	for seed := range uint64(2) {
-		r := rand.New(rand.NewPCG(seed, uint64(n)))
-		all = append(all, func() bool { return r.IntN(2) == 0 })
-	}
-	return all
+	r := rand.New(rand.NewPCG(1, uint64(n)))
+	return append(all, func() bool { return r.IntN(2) == 0 })
 }
 
 // TestAPowerCutAtAnyPointLeavesTheOldOrTheNewState cuts the power before each single change of
 // the disk, during the first commit and during a later one.
 func TestAPowerCutAtAnyPointLeavesTheOldOrTheNewState(t *testing.T) {
 	t.Run("first", func(t *testing.T) { cutEverywhere(t, 0) })
-	t.Run("later", func(t *testing.T) { cutEverywhere(t, 2) })
+	t.Run("later", func(t *testing.T) { cutEverywhere(t, 1) })
 }
 
 func cutEverywhere(t *testing.T, commitsBefore int) {
@@ -93,7 +90,7 @@ func checkAfterCut(t *testing.T, n, i int, o FilesOptions, disk *atomicfiletest.
 	e, _ := s.Secret("passwd.api")
 	wantGeneration := 1
 	if !base.IsZero() {
-		wantGeneration = 3
+		wantGeneration = 2
 	}
 	if mustReveal(t, s, "passwd.api") != "new value" || mustReveal(t, s, "passwd.db") != "another" || e.Generation != wantGeneration {
 		t.Fatalf("cut at %d, crash %d: after the retry %+v", n, i, e)
