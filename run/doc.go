@@ -9,15 +9,14 @@
 // Each replica leads a session and a process group of its own, and the supervisor is the
 // subreaper of all that they start (prctl(2), PR_SET_CHILD_SUBREAPER), so a process that
 // daemonises comes back to the supervisor rather than to init and is ended with the rest. If the
-// supervisor itself is killed, the kernel kills the replicas with it (PR_SET_PDEATHSIG), and what
-// they had started is found by [Down] or by the next start: by session, by a mark in the environment and by
-// the list that the supervisor kept. A process is only ever signalled through a handle
-// whose start time was compared with the recorded one, so a process id that the system has given to another
-// process is never hit.
+// supervisor itself is killed, the kernel kills the replicas with it (PR_SET_PDEATHSIG). What
+// they had started is found by [Down] or by the next start: by a mark in the environment that
+// it inherited, and by a list that the supervisor keeps. A process is only ever signalled
+// through a handle (pidfd_open(2)) after its start time was compared with the known one, so
+// a process id that the system gave to another process is never hit.
 //
-// Two ways out are left: a process that runs as another user, and one that leaves
-// its session, wipes its environment and was started less than a second before its supervisor
-// was killed by SIGKILL.
+// Two ways out are left: a process that runs as another user; and one that left its session, wiped its
+// environment, and did so less than a second before its supervisor was killed by SIGKILL.
 //
 // # The run folder
 //
