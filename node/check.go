@@ -193,7 +193,7 @@ func (c *checker) walk(ctx context.Context, g *errgroup.Group, d *dir, rel strin
 // missing notes a path of the tree, and all below it, as missing.
 func (c *checker) missing(i int) error {
 	f := c.tree.Files[i]
-	if err := c.differs(f.Path, facsimile.Missing, "a %s", typeName(f.Type)); err != nil {
+	if err := c.differs(f.Path, facsimile.Missing, "should be a %s", typeName(f.Type)); err != nil {
 		return err
 	}
 	return c.missingBelow(f.Path)
@@ -330,7 +330,7 @@ func (c *checker) read(ctx context.Context, d *dir, name string, f facsimile.Fil
 	start := time.Now() // the clock that the kernel stamps files with, whatever Now says
 	file, st, err := d.open(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return c.differs(f.Path, facsimile.Missing, "a file")
+		return c.differs(f.Path, facsimile.Missing, "should be a file")
 	}
 	if err != nil {
 		return c.cannot(f.Path, err)

@@ -28,7 +28,7 @@ func (h *Host) Confirm(ctx context.Context, b Ballot, release facsimile.Digest) 
 			return err
 		}
 		if r.Order.Release != release || current != r.Tree || release.IsZero() {
-			return facsimile.Errorf(facsimile.Refused, "cannot confirm the release %s on node %s: the last switch was to %s, and the current tree is %s", release.Short(), h.name, r.Order.Release, current)
+			return facsimile.Errorf(facsimile.Refused, "cannot confirm the release %s on node %s: the last switch was to %s, and the current tree is %s", shortText(release), h.name, shortText(r.Order.Release), shortText(current))
 		}
 		if r.Confirmed {
 			return nil
@@ -39,6 +39,14 @@ func (h *Host) Confirm(ctx context.Context, b Ballot, release facsimile.Digest) 
 		}
 		return hm.note(Event{Kind: EventConfirmed, Epoch: r.Order.Epoch, Tree: r.Tree})
 	})
+}
+
+// shortText is a digest for people, also one that was not set.
+func shortText(d facsimile.Digest) string {
+	if d.IsZero() {
+		return d.String()
+	}
+	return d.Short()
 }
 
 // Revert implements Node. Where the order never switched here, or was reverted already, it does

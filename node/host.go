@@ -179,10 +179,20 @@ func (hm *home) locked(ctx context.Context, what string, do func() error) error 
 		return err
 	}
 	defer unlock()
-	if err := hm.recover(ctx); err != nil {
+	if err = hm.recover(ctx); err == nil {
+		err = do()
+	}
+	return hm.host.explain(what, err)
+}
+
+// explain says what an error of the system happened in. Those that are told to people already,
+// and that of an ended context, stay as they are.
+func (h *Host) explain(what string, err error) error {
+	var told *facsimile.Error
+	if err == nil || errors.As(err, &told) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return do()
+	return facsimile.Errorf(facsimile.Refused, "node %s failed at %s: %w", h.name, what, err)
 }
 
 // treeOf is what an order gives this node.

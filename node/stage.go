@@ -144,7 +144,7 @@ func (s *stager) load(ctx context.Context) error {
 	} else {
 		b, err := s.content.Tree(ctx, s.digest)
 		if err != nil {
-			return fmt.Errorf("cannot get the tree %s for node %s: %w", s.digest.Short(), s.hm.host.name, err)
+			return facsimile.Errorf(facsimile.Refused, "cannot get the tree %s for node %s: %w", s.digest.Short(), s.hm.host.name, err)
 		}
 		if got := facsimile.DigestOf(b); got != s.digest {
 			return facsimile.Errorf(facsimile.Refused, "node %s was given another tree than %s: %s", s.hm.host.name, s.digest, got)
@@ -277,10 +277,11 @@ func (s *stager) replace(final string) error {
 	return s.releases.rename(s.stagingName(), s.releases, final)
 }
 
-// explain makes room on a full disk, on which something else is live, and says so.
+// explain says what staging failed at. It makes room on a full disk, on which something else is
+// live.
 func (s *stager) explain(err error) error {
 	if !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) {
-		return err
+		return s.hm.host.explain("staging", err)
 	}
 	if s.releases != nil {
 		err = errors.Join(err, s.releases.removeAll(s.stagingName()))

@@ -17,7 +17,7 @@ import (
 )
 
 // errOther says that bytes are not those that the tree names.
-var errOther = errors.New("other bytes than the tree names")
+var errOther = errors.New("the node was given other bytes than the tree names")
 
 // build makes everything of the tree that was not kept: folders first, files next, several at
 // once, and the modes of folders last, since one may forbid to write into it.
@@ -228,7 +228,7 @@ func (s *stager) fetch(ctx context.Context, f facsimile.File) error {
 	}
 	blob, err := s.content.Open(ctx, f.Digest)
 	if err != nil {
-		return fmt.Errorf("cannot get %s (%s) for node %s: %w", f.Path, f.Digest.Short(), s.hm.host.name, err)
+		return facsimile.Errorf(facsimile.Refused, "cannot get %s (%s) for node %s: %w", f.Path, f.Digest.Short(), s.hm.host.name, err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = blob.Close() }) // a Read that hangs ends with it
 	defer func() {
@@ -249,7 +249,11 @@ func (s *stager) fetch(ctx context.Context, f facsimile.File) error {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return facsimile.Errorf(facsimile.Refused, "cannot stage %s (%s) on node %s: %w", f.Path, f.Digest.Short(), s.hm.host.name, err)
+		e := facsimile.Errorf(facsimile.Refused, "cannot stage %s (%s) on node %s: %w", f.Path, f.Digest.Short(), s.hm.host.name, err)
+		if errors.Is(err, errOther) {
+			e = e.WithHint("what the release is read from is damaged: build it again")
+		}
+		return e
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

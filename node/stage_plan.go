@@ -89,7 +89,7 @@ func (s *stager) findKeys(ctx context.Context) error {
 		}
 		k, err := s.content.Key(ctx, f.Digest)
 		if err != nil {
-			return fmt.Errorf("cannot get the key of the secret file %s for node %s: %w", f.Path, s.hm.host.name, err)
+			return facsimile.Errorf(facsimile.Refused, "cannot get the key of the secret file %s for node %s: %w", f.Path, s.hm.host.name, err)
 		}
 		keys[f.Digest], s.keys[f.Digest] = k, k
 	}

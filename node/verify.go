@@ -57,7 +57,7 @@ func (hm *home) elsewhere(tree facsimile.Digest) (string, error) {
 	case note != "":
 		return note, nil
 	}
-	return "the current release is " + current.Short(), nil
+	return "the current release is " + shortText(current), nil
 }
 
 // exact says whether a folder in releases is exactly the tree, as far as files that were right
