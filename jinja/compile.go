@@ -427,12 +427,8 @@ func (c *compiler) macro(n *macroNode, s *scope) {
 	}
 	special := findUndeclared(n.body, "caller", "kwargs", "varargs")
 	for i, p := range n.params {
-		switch p.name {
-		case "caller":
-			if special["caller"] && i < len(n.params)-len(n.defaults) {
-				c.fail(p.span, "When defining macros or call blocks the special \"caller\" argument must be omitted or be given a default.")
-			}
-			n.usesCaller = special["caller"]
+		if p.name == "caller" && special["caller"] && i < len(n.params)-len(n.defaults) {
+			c.fail(p.span, "When defining macros or call blocks the special \"caller\" argument must be omitted or be given a default.")
 		}
 	}
 	declared := func(name string) bool {

@@ -200,10 +200,6 @@ func jsonString(s string) string {
 		case r == '\f':
 			b.WriteString(`\f`)
 		case r == '<' || r == '>' || r == '&' || r == '\'' || r < 0x20 || r >= 0x7f && r < 0x10000:
-			if r == 0x7f {
-				b.WriteByte(0x7f)
-				break
-			}
 			writeHex(&b, 'u', 4, r)
 		case r >= utf8.RuneSelf:
 			r -= 0x10000

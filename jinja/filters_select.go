@@ -90,16 +90,16 @@ func (c *Call) mapper() (func(Value) (Value, error), error) {
 	return func(v Value) (Value, error) { return p.get(st, v, def) }, nil
 }
 
-func filterSelect(c *Call) (Value, error)     { return c.selecting("sync_do_select", true, false) }
-func filterReject(c *Call) (Value, error)     { return c.selecting("sync_do_reject", false, false) }
-func filterSelectattr(c *Call) (Value, error) { return c.selecting("sync_do_selectattr", true, true) }
-func filterRejectattr(c *Call) (Value, error) { return c.selecting("sync_do_rejectattr", false, true) }
+func filterSelect(c *Call) (Value, error)     { return c.selecting(true, false) }
+func filterReject(c *Call) (Value, error)     { return c.selecting(false, false) }
+func filterSelectattr(c *Call) (Value, error) { return c.selecting(true, true) }
+func filterRejectattr(c *Call) (Value, error) { return c.selecting(false, true) }
 
 // selecting keeps the elements for which a test, or the truth of the
 // element, comes out as want.
-func (c *Call) selecting(name string, want, byAttribute bool) (Value, error) {
+func (c *Call) selecting(want, byAttribute bool) (Value, error) {
 	st := c.st
-	return c.lazily(name, func(g *generator) (func(Value) (Value, bool, error), error) {
+	return c.lazily("select_or_reject", func(g *generator) (func(Value) (Value, bool, error), error) {
 		args := c.Args[1:]
 		var p attrPath
 		if byAttribute {

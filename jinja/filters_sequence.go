@@ -51,9 +51,6 @@ func (st *state) reversible(v Value) ([]Value, error) {
 		if strict(v) {
 			return nil, st.useUndefined(v)
 		}
-		if UndefinedMode(v.num) == UndefinedChainable {
-			return nil, failf(ErrType, "'%s' object is not reversible", typeName(v))
-		}
 		return nil, nil
 	}
 	switch v.ref.(type) {

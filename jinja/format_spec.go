@@ -90,8 +90,9 @@ type formatSpec struct {
 
 func parseSpec(s string) (formatSpec, error) {
 	f := formatSpec{fill: " ", precision: -1}
+	filled := false
 	if r, n := utf8.DecodeRuneInString(s); r != utf8.RuneError && len(s) > n && strings.IndexByte("<>=^", s[n]) >= 0 {
-		f.fill, f.align = s[:n], s[n]
+		f.fill, f.align, filled = s[:n], s[n], true
 		s = s[n+1:]
 	} else if s != "" && strings.IndexByte("<>=^", s[0]) >= 0 {
 		f.align, s = s[0], s[1:]
@@ -101,9 +102,13 @@ func parseSpec(s string) (formatSpec, error) {
 	}
 	s, f.zeroNegative = cut(s, "z")
 	s, f.alt = cut(s, "#")
-	explicit := f.align != 0
-	if s, f.zero = cut(s, "0"); f.zero && !explicit {
-		f.fill, f.align = "0", '='
+	if s, f.zero = cut(s, "0"); f.zero {
+		if !filled {
+			f.fill = "0"
+		}
+		if f.align == 0 {
+			f.align = '='
+		}
 	}
 	var err error
 	if f.width, s, err = leadingInt(s); err != nil {

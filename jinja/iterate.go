@@ -38,13 +38,13 @@ func (st *state) iterateKeys(v Value) (iterator, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &keyIter{keys: keys}, nil
+		return &keyIter{m: m, keys: keys, size: len(keys)}, nil
 	}
 	d, err := st.dictOf(v)
 	if err != nil {
 		return nil, err
 	}
-	return &dictIter{d: d, size: d.len(), what: dictKeys}, nil
+	return &dictIter{v: v, size: d.len(), what: dictKeys}, nil
 }
 
 // listIter reads a list by index, so that it sees elements added meanwhile.
@@ -79,12 +79,26 @@ func (it *sequenceIter) next(st *state) (Value, bool, error) {
 	return v, true, st.step()
 }
 
+// keyIter yields the keys of a caller's mapping.
 type keyIter struct {
+	m    *mapping
 	keys []string
 	i    int
+	size int
+}
+
+// sameSize refuses to go on with a mapping that got other keys meanwhile.
+func (st *state) sameSize(m *mapping, size int) error {
+	if own, ok := st.own[m].(*dict); ok && own.len() != size {
+		return failf(ErrRuntime, "dictionary changed size during iteration")
+	}
+	return nil
 }
 
 func (it *keyIter) next(st *state) (Value, bool, error) {
+	if err := st.sameSize(it.m, it.size); err != nil {
+		return Value{}, false, err
+	}
 	if it.i >= len(it.keys) {
 		return Value{}, false, nil
 	}
@@ -124,23 +138,22 @@ func (p dictPart) of(e *entry) Value {
 }
 
 type dictIter struct {
-	d       *dict
+	v       Value
 	i, size int
 	what    dictPart
-	back    bool
 }
 
 func (it *dictIter) next(st *state) (Value, bool, error) {
-	if it.d.len() != it.size {
+	d, err := st.dictOf(it.v)
+	if err != nil {
+		return Value{}, false, err
+	}
+	if d.len() != it.size {
 		return Value{}, false, failf(ErrRuntime, "dictionary changed size during iteration")
 	}
-	for it.i < len(it.d.entries) {
-		at := it.i
-		if it.back {
-			at = len(it.d.entries) - 1 - it.i
-		}
+	for it.i < len(d.entries) {
 		it.i++
-		if e := &it.d.entries[at]; !e.deleted {
+		if e := &d.entries[it.i-1]; !e.deleted {
 			return it.what.of(e), true, st.step()
 		}
 	}

@@ -249,8 +249,7 @@ func (l *lexer) raw(begin int) {
 	for {
 		i := strings.Index(l.src[from:], l.blockStart)
 		if i < 0 {
-			l.fail(begin, "Missing end of raw directive")
-			l.pos = len(l.src)
+			l.unclosed(begin, "Missing end of raw directive")
 			return
 		}
 		at := from + i
@@ -273,8 +272,7 @@ func (l *lexer) raw(begin int) {
 func (l *lexer) comment(begin int) {
 	i := strings.Index(l.src[l.pos:], l.commentEnd)
 	if i < 0 {
-		l.fail(begin, "Missing end of comment tag")
-		l.pos = len(l.src)
+		l.unclosed(begin, "Missing end of comment tag")
 		return
 	}
 	at := l.pos + i
@@ -391,6 +389,15 @@ func (l *lexer) tagEnd(kind openKind) bool {
 		l.finish(end)
 	}
 	return true
+}
+
+// unclosed records that a comment or raw block does not end. Jinja2 does not
+// mind if nothing follows its start.
+func (l *lexer) unclosed(begin int, message string) {
+	if l.pos < len(l.src) {
+		l.fail(begin, message)
+	}
+	l.pos = len(l.src)
 }
 
 // recover skips to the end of a tag that holds an error.

@@ -445,23 +445,27 @@ func (v *dictView) iterate(st *state) (iterator, error) {
 	}
 	if m, ok := v.of.ref.(*mapping); ok && st.own[m] == nil {
 		keys, err := st.mappingKeys(m)
-		return &mappingIter{m: m, keys: keys, what: v.what}, err
+		return &mappingIter{m: m, keys: keys, size: len(keys), what: v.what}, err
 	}
 	d, err := st.dictOf(v.of)
 	if err != nil {
 		return nil, err
 	}
-	return &dictIter{d: d, size: d.len(), what: v.what}, nil
+	return &dictIter{v: v.of, size: d.len(), what: v.what}, nil
 }
 
 // mappingIter reads the values of a caller's mapping one by one.
 type mappingIter struct {
 	m    *mapping
 	keys []string
+	size int
 	what dictPart
 }
 
 func (it *mappingIter) next(st *state) (Value, bool, error) {
+	if err := st.sameSize(it.m, it.size); err != nil {
+		return Value{}, false, err
+	}
 	for len(it.keys) > 0 {
 		key := it.keys[0]
 		it.keys = it.keys[1:]
