@@ -4,6 +4,10 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"testing/fstest"
+	"unicode/utf8"
+
+	"facsimile.dev/facsimile"
 )
 
 // findings checks a definition and writes what was found; warnings start with "warning".
@@ -181,4 +185,43 @@ define/q.yaml:1:1: modules are a list or a map by name, this is a whole number`}
 			}
 		})
 	}
+}
+
+// FuzzDefinition checks and resolves whatever stands in three files: nothing panics, every
+// place is inside its file, and what has no error resolves on every node.
+func FuzzDefinition(f *testing.F) {
+	files := tree(shop)
+	f.Add(string(files["facsimile.yaml"].Data), string(files["define/base.yaml"].Data), string(files["define/prod.yaml"].Data))
+	f.Add(string(files["facsimile.yaml"].Data), string(files["define/base.yaml"].Data), string(files["define/here.yaml"].Data))
+	f.Add("instances: {prod: {inherit: base}, base: {abstract: true}}", "", "")
+	f.Add("strict: true\nregions!: {eu: {a+: [1]}}\n", "inherit: [prod]", "inherit: [base]\ndeploy: {nodes!: {a: ['n[1:3]']}}\nnodes: {'n*': {home!: x}}")
+	f.Add("projects: {a: {repo: x, projects: {b: {repo: y}}}}", "targets: {t: {x: 1}}\nmodules+: [{name: a}]", "inherit: [base]\ndeploy: {nodes: {t: [n], u: [n]}}\ntargets: {u: {x: 2}}")
+	f.Fuzz(func(t *testing.T, top, base, prod string) {
+		fsys := fstest.MapFS{"facsimile.yaml": {Data: []byte(top)}, "define/base.yaml": {Data: []byte(base)}, "define/prod.yaml": {Data: []byte(prod)}}
+		d, err := Load(fsys, new(facsimile.Sources), Options{MaxFileSize: 10_000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, finding := range d.Check(context.Background()) {
+			for _, p := range finding.Error.At {
+				if p.Line < 0 || p.Line > 0 && p.Column > utf8.RuneCountInString(p.Text)+1 {
+					t.Fatalf("%s stands at %s, a line of %q", finding.Error.Msg, p, p.Text)
+				}
+			}
+		}
+		topology, err := d.Topology(context.Background(), "prod")
+		if err != nil || len(topology.Nodes) > 100 {
+			return
+		}
+		r, err := d.Resolve(context.Background(), "prod", "", nil)
+		if err != nil {
+			t.Fatalf("the topology is right, and %v", err)
+		}
+		r.Findings()
+		for _, n := range topology.Nodes {
+			if r.For(n.Name).Root().Kind() != facsimile.Map {
+				t.Fatalf("%s has no definition", n.Name)
+			}
+		}
+	})
 }

@@ -238,7 +238,7 @@ func FuzzMerge(f *testing.F) {
 			if len(problems) > 0 {
 				return
 			}
-			r.push([]*layer{l}, i == 1)
+			r.push([]*layer{l})
 		}
 		if len(r.merge()) > 0 {
 			return

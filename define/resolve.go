@@ -20,10 +20,11 @@ type Resolved struct {
 	all      []said // of the whole, the lowest layer first; for a node the overlays are last
 	root     facsimile.Value
 	layers   []facsimile.Layer
-	lineages []*lineage // whose parents may disagree
-	strict   bool       // the top layer or the instance's own asks for it
-	overlays *overlays  // what may come over it; nil for a node
-	notes    []Finding  // what stands in a layer and does not count
+	lineages []*lineage      // whose parents may disagree
+	strict   bool            // the top layer or the instance's own asks for it
+	overlays *overlays       // what may come over it; nil for a node
+	counting map[*layer]bool // in which topology counts; nil for all
+	notes    []Finding       // what stands in a layer and does not count
 
 	mu     sync.Mutex
 	byName map[string]*Resolved // for nodes, by the list of their overlays
@@ -55,7 +56,7 @@ func (d *Definition) Resolve(ctx context.Context, in facsimile.Instance, p facsi
 	if source == nil && (p == "" || p == facsimile.Project(of.topology.Name)) {
 		return of.resolved, nil
 	}
-	r, problems := d.stack(ctx, in, p, source)
+	r, problems := d.stack(ctx, in, p, source, of.resolved)
 	if len(problems) == 0 {
 		problems = r.merge()
 	}
@@ -86,8 +87,15 @@ func (d *Definition) declared(t *Topology, p facsimile.Project) error {
 
 // stack puts the layers of a project in an instance in order: the top's modules and top layer,
 // the project's own in its source, the top's of that project, the instance's, and its versions.
-func (d *Definition) stack(ctx context.Context, in facsimile.Instance, p facsimile.Project, source fs.FS) (*Resolved, facsimile.Problems) {
+// Topology counts only in the layers of the top, which is nil when it is what is stacked.
+func (d *Definition) stack(ctx context.Context, in facsimile.Instance, p facsimile.Project, source fs.FS, of *Resolved) (*Resolved, facsimile.Problems) {
 	r := &Resolved{d: d, byName: map[string]*Resolved{}}
+	if of != nil {
+		r.counting = map[*layer]bool{}
+		for _, l := range of.lineages[0].order {
+			r.counting[l] = true
+		}
+	}
 	top, problems := d.shelf.top()
 	if len(problems) > 0 {
 		return nil, problems
@@ -102,35 +110,35 @@ func (d *Definition) stack(ctx context.Context, in facsimile.Instance, p facsimi
 	if own, _ := d.shelf.layer(string(in)); own != nil {
 		r.strict = r.strict || own.strict
 	}
-	r.push(line.order, false)
+	r.push(line.order)
 	taken := len(line.order)
 	if source != nil {
 		own := newLineage(d.own(p, source))
 		own.addAll(append([]string{modulesName, topName, string(p)}, namesOf(in)...))
 		r.lineages = append(r.lineages, own)
-		r.push(own.order, true)
+		r.push(own.order)
 	}
 	if p != "" && !slices.Contains(namesOf(in), string(p)) { // else it is a layer of the instance
 		line.addAll([]string{string(p)})
-		r.push(line.order[taken:], p != top.name)
+		r.push(line.order[taken:])
 		taken = len(line.order)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, asProblems(err)
 	}
 	line.addAll(append(namesOf(in), string(in)+versionsSuffix))
-	r.push(line.order[taken:], false)
+	r.push(line.order[taken:])
 	for _, l := range r.lineages {
 		problems = append(problems, l.problems...)
 	}
 	return r, problems
 }
 
-// push puts layers over those that are there. In those of one project topology does not count.
-func (r *Resolved) push(layers []*layer, ofProject bool) {
+// push puts layers over those that are there.
+func (r *Resolved) push(layers []*layer) {
 	for _, l := range layers {
 		body := l.body
-		if ofProject {
+		if r.counting != nil && !r.counting[l] {
 			body = withoutTopology(body, func(name string, at facsimile.Origin) {
 				e := problem(r.d.sources, fmt.Sprintf("%s does not count in a layer of one project", name), "write it into the layers of the instance", at)
 				r.notes = append(r.notes, Finding{e, true})

@@ -338,6 +338,42 @@ api/config/facsimile/facsimile.yaml:2:10: deploy.nodes does not count in a layer
 	}
 }
 
+// A layer that both the project's layer and the instance inherit is one of the instance.
+func TestTopologyCountsInWhatTheInstanceInherits(t *testing.T) {
+	d := load(t, `
+-- facsimile.yaml --
+name: shop
+projects: {api: {repo: x}}
+-- define/base.yaml --
+abstract: true
+deploy: {nodes: {app: [n]}}
+regions: {eu: {x: 1}}
+-- define/api.yaml --
+inherit: [base, own]
+targets: {app: {x: 2}}
+-- define/own.yaml --
+abstract: true
+state: own
+-- define/prod.yaml --
+inherit: [base]
+`)
+	r, err := d.Resolve(context.Background(), "prod", "api", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := text(r.Root()), `{"name":"shop","projects":{"api":{"repo":"x"}},"deploy":{"nodes":{"app":["n"]}},"regions":{"eu":{"x":1}}}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	var notes []string
+	for _, f := range r.Findings() {
+		notes = append(notes, f.Error.Error())
+	}
+	want := "define/own.yaml:2:1: state does not count in a layer of one project\ndefine/api.yaml:2:1: targets does not count in a layer of one project"
+	if got := strings.Join(notes, "\n"); got != want {
+		t.Error(got)
+	}
+}
+
 func TestMergeModules(t *testing.T) {
 	d := load(t, `
 -- facsimile.yaml --

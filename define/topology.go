@@ -175,7 +175,7 @@ func (d *Definition) readTopology(ctx context.Context, in facsimile.Instance) *t
 	if problems := d.known(in); len(problems) > 0 {
 		return &topologyOf{err: problems}
 	}
-	r, problems := d.stack(ctx, in, "", nil)
+	r, problems := d.stack(ctx, in, "", nil, nil)
 	if len(problems) > 0 {
 		return &topologyOf{err: problems}
 	}
