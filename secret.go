@@ -11,13 +11,21 @@ const redacted = "[secret]"
 
 // Secret holds a value that nobody may see by accident. It prints, formats, logs and marshals
 // as redacted; only Reveal gives the value, and a search for its callers is the audit.
-type Secret struct{ value string }
+//
+// The value is held in a function, since package fmt asks no methods of an unexported field:
+// it would print a string there as it is.
+type Secret struct{ value func() string }
 
 // NewSecret wraps a value.
-func NewSecret(value string) Secret { return Secret{value} }
+func NewSecret(value string) Secret { return Secret{func() string { return value }} }
 
-// Reveal gives the value itself.
-func (s Secret) Reveal() string { return s.value }
+// Reveal gives the value itself; "" for the zero Secret.
+func (s Secret) Reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return s.value()
+}
 
 // String implements fmt.Stringer.
 func (s Secret) String() string { return redacted }

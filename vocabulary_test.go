@@ -93,7 +93,10 @@ func TestSecretPrintsNothing(t *testing.T) {
 		S facsimile.Secret
 		P *facsimile.Secret
 		M map[string]facsimile.Secret
-	}{s, &s, map[string]facsimile.Secret{"k": s}}
+		// fmt asks no methods of what is unexported.
+		s facsimile.Secret
+		l []*facsimile.Secret
+	}{s, &s, map[string]facsimile.Secret{"k": s}, s, []*facsimile.Secret{&s}}
 	var out strings.Builder
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T"} {
 		fmt.Fprintf(&out, verb+verb, s, holder)

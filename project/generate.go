@@ -148,7 +148,7 @@ func (i *instance) generateOnce(ctx context.Context, why string) ([]string, erro
 		a.Own.Begin = true
 	}
 	if a.Empty() {
-		return nil, nil
+		return nil, i.states.combined().Verify()
 	}
 	names := a.Pending()
 	if i.project.o.Frozen {
