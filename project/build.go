@@ -116,7 +116,7 @@ func (i *instance) assemble(ctx context.Context) (made, render.Output, error) {
 func (i *instance) statement() release.Statement {
 	s := release.Statement{
 		Versions: i.versions(), Commits: map[facsimile.Project]string{}, Tool: i.project.o.Tool,
-		StateHead: i.states.own.Head().String(), Who: i.project.o.Who, Built: i.now(),
+		StateHead: i.states.heads(), Who: i.project.o.Who, Built: i.now(),
 	}
 	for _, one := range i.parts {
 		if one.source.Commit != "" {

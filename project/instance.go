@@ -45,6 +45,18 @@ type snapshots struct{ shared, own state.Snapshot }
 
 func (s snapshots) combined() state.Snapshot { return state.Combine(s.shared, s.own) }
 
+// headsSeparator stands between the heads of two states.
+const headsSeparator = "+"
+
+// heads names the versions of the states: the own head and, where secrets are another's, that
+// one's too, so that a stale copy of either is noticed.
+func (s snapshots) heads() string {
+	if s.shared.Instance() == s.own.Instance() {
+		return s.own.Head().String()
+	}
+	return s.own.Head().String() + headsSeparator + s.shared.Head().String()
+}
+
 // freshness says how sure one must be of the sources of projects.
 type freshness bool
 

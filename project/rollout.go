@@ -202,10 +202,16 @@ func (i *instance) deployer(o DeployOptions, only facsimile.Node) (*deploy.Deplo
 	})
 }
 
-// knowsHead reports whether this checkout's state contains a head that a node runs.
-func (i *instance) knowsHead(head string) bool {
+// knowsHead reports whether this checkout's states contain the heads that a node runs, as
+// snapshots.heads wrote them.
+func (i *instance) knowsHead(heads string) bool {
+	own, shared, both := strings.Cut(heads, headsSeparator)
+	return knows(i.states.own, own) && (!both || knows(i.states.shared, shared))
+}
+
+func knows(s state.Snapshot, head string) bool {
 	d, err := facsimile.ParseDigest(head)
-	return err != nil || i.states.own.Knows(state.Head{Digest: d})
+	return err != nil || s.Knows(state.Head{Digest: d})
 }
 
 func (i *instance) host(n define.NodeDecl) (node.Node, error) {
