@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	facsimile "facsimile.dev/facsimile"
 	"facsimile.dev/facsimile/node"
 	"facsimile.dev/facsimile/node/nodetest"
@@ -143,8 +145,8 @@ func TestRecordIsNotProof(t *testing.T) {
 	tree := c.Add(t, c.File("a", "the content", 0o644), c.Secret("s", "the secret"))
 	deploy(t, h, 1, tree, c)
 	file := filepath.Join(home, "current/a")
-	stat := func() (s syscall.Stat_t) {
-		must(t, syscall.Lstat(file, &s))
+	stat := func() (s unix.Stat_t) {
+		must(t, unix.Lstat(file, &s))
 		return s
 	}
 	was := stat()

@@ -32,7 +32,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// child does: SCENARIO HOME KILL-AT, promise HOME TOKEN EPOCH, or verify HOME TREE.
+// child does: SCENARIO HOME KILL-AT, promise HOME TOKEN EPOCH,
+// deploy HOME EPOCH, or verify HOME TREE.
 func child(args []string) error {
 	h, err := node.NewHost(node.HostOptions{Home: args[1], Name: "app1", Workers: 1})
 	if err != nil {
@@ -44,6 +45,16 @@ func child(args []string) error {
 			return err
 		}
 		_, err = h.Promise(context.Background(), node.Ballot{Epoch: epoch, Token: args[2]}, nodetest.Owner("app1"), time.Hour)
+		return err
+	}
+	if args[0] == "deploy" {
+		epoch, err := strconv.ParseUint(args[2], 10, 64)
+		if err != nil {
+			return err
+		}
+		c := nodetest.NewContent()
+		_, tree := crashTrees(c)
+		_, err = nodetest.Deploy(context.Background(), h, "app1", epoch, tree, c)
 		return err
 	}
 	if args[0] == "verify" {

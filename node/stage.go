@@ -57,7 +57,8 @@ func (h *Host) Stage(ctx context.Context, b Ballot, o Order, c Content) (Staged,
 	if err != nil {
 		return Staged{}, err
 	}
-	return s.staged, removeCondemned(s.releases)
+	_ = removeCondemned(s.releases) // what cannot be removed is in nobody's way; Prune says so
+	return s.staged, nil
 }
 
 // stager makes one tree.

@@ -83,7 +83,7 @@ func TestHomeOfAnotherUser(t *testing.T) {
 		return // only root can be two users
 	}
 	home := filepath.Join(nobodysDir(t), "home")
-	if out, err := asNobody(childCommand(t, "first", home, "0")).CombinedOutput(); err != nil {
+	if out, err := asNobody(childCommand(t, "deploy", home, "2")).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	h, c := newHost(t, home), nodetest.NewContent()
@@ -113,6 +113,38 @@ func TestHomeOfAnotherUser(t *testing.T) {
 	for _, word := range []string{"cannot read same", "cannot read bin", "uid 65534", "permission denied", "log: owner", "bin: mode"} {
 		if !strings.Contains(string(out), word) {
 			t.Errorf("without the right to read, Verify does not say %q: %s", word, out)
+		}
+	}
+
+	must(t, os.Mkdir(filepath.Join(home, "current/roots"), 0o755))
+	must(t, os.WriteFile(filepath.Join(home, "current/roots/file"), nil, 0o600))
+	if out, err := asNobody(childCommand(t, "deploy", home, "3")).CombinedOutput(); err != nil {
+		t.Fatalf("what cannot be read cannot be mended: %v: %s", err, out)
+	}
+	if found, err := nodetest.Differences(t.Context(), h, tree); err != nil || len(found) > 0 {
+		t.Errorf("after mending: %v %v", found, err)
+	}
+}
+
+func TestUmaskHasNoSay(t *testing.T) {
+	for _, umask := range []string{"077", "000"} {
+		home := filepath.Join(memoryDir(t), "srv", "home")
+		cmd := childCommand(t, "deploy", home, "1")
+		cmd.Args = []string{"sh", "-c", "umask " + umask + "; exec " + cmd.Path}
+		cmd.Path = "/bin/sh"
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		_, tree := crashTrees(nodetest.NewContent())
+		if found, err := nodetest.Differences(t.Context(), newHost(t, home), tree); err != nil || len(found) > 0 {
+			t.Errorf("under the umask %s: %v %v", umask, found, err)
+		}
+		for path, want := range map[string]os.FileMode{"": 0o755, "..": 0o755, "releases": 0o755, "shared": 0o755, "shared/log": 0o755, ".facs": 0o700, ".facs/lock": 0o600, ".facs/journal": 0o600} {
+			info, err := os.Stat(filepath.Join(home, path))
+			must(t, err)
+			if info.Mode().Perm() != want {
+				t.Errorf("under the umask %s %q has the mode %v, want %v", umask, path, info.Mode().Perm(), want)
+			}
 		}
 	}
 }

@@ -61,7 +61,8 @@ func (hm *home) elsewhere(tree facsimile.Digest) (string, error) {
 }
 
 // exact says whether a folder in releases is exactly the tree, as far as files that were right
-// once and were not written to since can be trusted. Note says what is not.
+// once and were not written to since can be trusted. Note says what is not. What cannot be read
+// is not exact, so that a deployment makes it anew.
 func (hm *home) exact(ctx context.Context, name string, tree facsimile.Digest) (ok bool, note string, err error) {
 	if hm.facs == nil {
 		return false, "", nil
@@ -74,7 +75,10 @@ func (hm *home) exact(ctx context.Context, name string, tree facsimile.Digest) (
 		return false, "", err
 	}
 	note, err = c.fault()
-	return err == nil && note == "", note, err
+	if err != nil {
+		return false, err.Error(), nil
+	}
+	return note == "", note, nil
 }
 
 // check compares the folder of this name in releases with the tree that the node knows by
