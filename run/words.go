@@ -9,13 +9,14 @@ import (
 // quotes of a shell ('…' as it stands, "…" with backslash before " and backslash, backslash
 // before any character outside) and nothing else of one: no variables, patterns or pipes.
 func Words(s string) ([]string, error) {
+	if strings.IndexByte(s, 0) >= 0 {
+		return nil, errors.New("a command cannot hold a NUL character")
+	}
 	var words []string
 	var word strings.Builder
 	inWord := false
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; c {
-		case 0:
-			return nil, errors.New("a command cannot hold a NUL character")
 		case ' ', '\t', '\n', '\r':
 			if inWord {
 				words = append(words, word.String())
@@ -53,8 +54,6 @@ func quoted(word *strings.Builder, s string) (int, error) {
 	quote := s[0]
 	for i := 1; i < len(s); i++ {
 		switch {
-		case s[i] == 0:
-			return 0, errors.New("a command cannot hold a NUL character")
 		case s[i] == quote:
 			return i + 1, nil
 		case s[i] == '\\' && quote == '"' && i+1 < len(s) && (s[i+1] == '"' || s[i+1] == '\\'):
