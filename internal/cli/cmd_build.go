@@ -60,7 +60,7 @@ func buildText(page *ui.Page, b project.Built, quiet bool) {
 		return
 	}
 	if len(b.Generated) > 0 {
-		page.Para("", fmt.Sprintf("Generated %s: %s.", ui.Count(len(b.Generated), "value"), some(b.Generated, 8)))
+		page.Para("", fmt.Sprintf("Generated %s: %s.", ui.Count(len(b.Generated), "value"), some(b.Generated, 160)))
 	}
 	page.Para("", countsText(b.Counts))
 	if b.Folder != "" {

@@ -86,6 +86,8 @@ func diffText(page *ui.Page, names []string, shown []project.Difference, meant, 
 		page.Line("%s", page.Good(names[0]+" and "+names[1]+" have the same values."))
 	case unmeant == 0:
 		page.Line("%s, %s.", ui.Count(meant, "difference"), page.Good("all meant"))
+	case meant == 0:
+		page.Line("%s, %s.", ui.Count(unmeant, "difference"), page.Warn("none of them meant"))
 	default:
 		page.Line("%s, %s.", ui.Count(meant+unmeant, "difference"), page.Warn(fmt.Sprintf("%d of them not meant", unmeant)))
 	}

@@ -49,8 +49,11 @@ func (a *app) explain(ctx context.Context, args []string, o explainOptions) erro
 	})
 }
 
+// shownValue is the most of a value that is shown in one line.
+const shownValue = 72
+
 func explainText(page *ui.Page, e project.Explanation) {
-	page.Line("%s = %s", page.Bold(e.Path.String()), ui.Inline(e.Value, 200))
+	page.Line("%s = %s", page.Bold(e.Path.String()), ui.Inline(e.Value, shownValue))
 	placeLines(page, "  ", e.Origin)
 	if e.StateKey != "" {
 		page.Line("  generated, and kept in the state as %s", page.Name(e.StateKey))
@@ -62,7 +65,7 @@ func explainText(page *ui.Page, e project.Explanation) {
 		page.Line("  written as %s", ui.Visible(strings.TrimSpace(e.Expression)))
 	}
 	for _, lost := range e.Overrode {
-		page.Line("over %s", ui.Inline(lost.Value, 200))
+		page.Line("over %s", ui.Inline(lost.Value, shownValue))
 		placeLines(page, "  ", lost.Origin)
 	}
 	if len(e.Reads) > 0 {

@@ -76,8 +76,8 @@ func listText(page *ui.Page, items []project.Item) {
 	rows := make([][]string, len(items))
 	for i, it := range items {
 		rows[i] = []string{
-			page.Name(it.Name), it.Version, it.Class, it.Region, strings.Join(it.Targets, ", "), some(it.Nodes, 3),
-			some(it.Replicas, 4), remark(it), it.Repo, page.Faint(it.At),
+			page.Name(it.Name), it.Version, it.Class, it.Region, strings.Join(it.Targets, ", "), some(it.Nodes, 24),
+			some(it.Replicas, 24), remark(it), it.Repo, page.Faint(it.At),
 		}
 	}
 	page.Table([]string{"NAME", "VERSION", "CLASS", "REGION", "TARGETS", "NODES", "REPLICAS", "", "REPO", "DEFINED"}, rows)

@@ -73,7 +73,7 @@ func verifyText(page *ui.Page, in facsimile.Instance, v project.Verification) {
 	} else {
 		count = page.Bad(count)
 	}
-	page.Line("%s of %s", count, v.Digest)
+	page.Line("%s of %s.", count, short(v.Digest))
 }
 
 func copies(n int) string {

@@ -183,7 +183,9 @@ func (d *demo) clean(ctx context.Context, failed error) error {
 	} else if err := removeAll(d.dir); err != nil {
 		problems = append(problems, fmt.Errorf("cannot remove the folder of the demonstration: %w", err))
 	} else if failed == nil {
-		d.line("The services are stopped and %s is removed; --keep would have left it.", d.dir)
+		d.print(func(p *ui.Page) {
+			p.Para("", fmt.Sprintf("The services are stopped and %s is removed; --keep would have left it.", d.dir))
+		})
 	}
 	return errors.Join(problems...)
 }

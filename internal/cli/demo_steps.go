@@ -104,7 +104,7 @@ func (d *demo) up(ctx context.Context) error {
 // replicas twice over.
 func (d *demo) call(ctx context.Context) error {
 	const replicas, most = 3, 30
-	url := fmt.Sprintf("http://127.0.0.1:%d/", d.port)
+	url := fmt.Sprintf("http://127.0.0.1:%d/orders", d.port)
 	d.prompt("", "curl -s "+url)
 	answered := map[int]int{}
 	for i := 0; i < most && (i < 2*replicas || len(answered) < replicas); i++ {

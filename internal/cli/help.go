@@ -177,13 +177,21 @@ func (a *app) whatIsHere(ctx context.Context) []string {
 	for _, in := range p.Instances() {
 		names = append(names, string(in))
 	}
-	return []string{"Here is " + p.Name() + ", with " + ui.Count(len(names), "instance") + ": " + some(names, 6) + "."}
+	return []string{"Here is " + p.Name() + ", with " + ui.Count(len(names), "instance") + ": " + some(names, 40) + "."}
 }
 
-// some joins names, the first few of many.
-func some(names []string, most int) string {
-	if len(names) > most {
-		return strings.Join(names[:most], ", ") + " and " + ui.Count(len(names)-most, "other")
+// some joins names, the first few of many: as many as fit into width, and at least one.
+func some(names []string, width int) string {
+	shown, length := 0, 0
+	for _, n := range names {
+		if length += len(n) + 2; shown > 0 && length > width {
+			break
+		}
+		shown++
 	}
-	return strings.Join(names, ", ")
+	text := strings.Join(names[:shown], ", ")
+	if left := len(names) - shown; left > 0 {
+		text += " and " + ui.Count(left, "other")
+	}
+	return text
 }

@@ -23,6 +23,9 @@ import (
 var update = flag.Bool("update", false, "write the golden outputs and doc/reference anew")
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == superviseName {
+		facs() // started by a detached up that runs in the process of a test
+	}
 	testscript.Main(m, map[string]func(){"facs": facs})
 }
 

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"facsimile.dev/facsimile/example/shop"
 )
 
 // TestScript runs testdata/script: each command as people use it, with what it prints. -update writes the
@@ -38,6 +40,7 @@ func runScripts(t *testing.T, dir string) {
 			"eventual": eventual,
 			"append":   appendTo,
 			"replace":  replaceIn,
+			"layout":   layOut,
 		},
 	})
 }
@@ -49,6 +52,13 @@ func setUp(env *testscript.Env) error {
 	env.Setenv("TZ", "UTC")
 	env.Setenv("LC_ALL", "C")
 	env.Setenv("TEST_NOW", "2026-01-02T03:04:05Z")
+	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPATH"} { // of the user, so that the standard library is compiled once
+		value, err := exec.Command("go", "env", name).Output()
+		if err != nil {
+			return err
+		}
+		env.Setenv(name, strings.TrimSpace(string(value)))
+	}
 	env.Setenv("TEST_STEADY", env.WorkDir)
 	env.Cd = filepath.Join(env.WorkDir, "tiny")
 	return os.CopyFS(env.Cd, os.DirFS("testdata/tiny"))
@@ -72,9 +82,9 @@ func exitStatus(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// eventual is "eventual COMMAND …": it runs a command until it succeeds, for up to twenty seconds.
+// eventual is "eventual COMMAND …": it runs a command until it succeeds, for up to a minute.
 func eventual(ts *testscript.TestScript, neg bool, args []string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -121,4 +131,14 @@ func replaceIn(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(file, text, 0))
 	ts.Check(os.Chmod(file, info.Mode().Perm()))
 	ts.Check(os.Chtimes(file, info.ModTime(), info.ModTime()))
+}
+
+// layOut is "layout DIR": it writes the example, with its repositories.
+func layOut(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: layout DIR")
+	}
+	dir := ts.MkAbs(args[0])
+	ts.Check(shop.LayOut(dir))
+	ts.Check(shop.Init(context.Background(), dir))
 }
