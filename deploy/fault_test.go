@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -266,19 +267,19 @@ func TestTakenOver(t *testing.T) {
 			f := newFleet(t, "n1", "n2")
 			one, two, three := f.build("1.0"), f.build("2.0"), f.build("3.0")
 			f.must(one)
-			asleep := false
+			var asleep atomic.Bool
 			f.ways["n1"].reset(func(got call, _ int) fault {
-				if asleep && got == "Promise" {
+				if asleep.Load() && got == "Promise" {
 					return "before"
 				}
 				return ""
 			})
 			f.ways["n2"].reset(f.ways["n1"].plan)
 			f.ways["n1"].hook = func(got call, _ int, done bool) {
-				if got != c || done || asleep {
+				if got != c || done || asleep.Load() {
 					return
 				}
-				asleep = true
+				asleep.Store(true)
 				tenMinutes(context.Background())
 				other := f.deployer(func(o *deploy.Options) {
 					o.Claim, o.Who, o.Lease = "", "bob", 0
