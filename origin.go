@@ -1,8 +1,8 @@
 package facsimile
 
 import (
+	"bytes"
 	"fmt"
-	"strings"
 	"sync"
 )
 
@@ -82,21 +82,21 @@ func (s *Sources) Position(o Origin) Position {
 		File:   src.File,
 		Line:   int(o.Line),
 		Column: int(o.Col),
-		Text:   lineOf(string(src.Text), int(o.Line)),
+		Text:   lineOf(src.Text, int(o.Line)),
 	}
 }
 
-func lineOf(text string, line int) string {
+func lineOf(text []byte, line int) string {
 	if line <= 0 {
 		return ""
 	}
 	for ; line > 1; line-- {
-		_, rest, found := strings.Cut(text, "\n")
+		_, rest, found := bytes.Cut(text, []byte("\n"))
 		if !found {
 			return ""
 		}
 		text = rest
 	}
-	text, _, _ = strings.Cut(text, "\n")
-	return strings.TrimSuffix(text, "\r")
+	text, _, _ = bytes.Cut(text, []byte("\n"))
+	return string(bytes.TrimSuffix(text, []byte("\r")))
 }

@@ -21,6 +21,7 @@ type Project struct {
 	o          Options
 	location   define.Location
 	sources    *facsimile.Sources
+	root       *os.Root // of the definition
 	fsys       fs.FS
 	definition *define.Definition
 	instances  []define.InstanceInfo
@@ -43,7 +44,11 @@ func Open(ctx context.Context, o Options) (*Project, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.fsys = os.DirFS(p.location.Dir)
+	root, err := os.OpenRoot(p.location.Dir) // no link in a definition leads out of it
+	if err != nil {
+		return nil, facsimile.Errorf(facsimile.BadInput, "cannot open the definition: %w", err)
+	}
+	p.root, p.fsys = root, root.FS()
 	p.definition, err = define.Load(p.fsys, p.sources, define.Options{SourceDir: p.sourceLabel})
 	if err != nil {
 		return nil, err
@@ -72,6 +77,9 @@ func absolute(base, dir string) string {
 	}
 	return filepath.Join(base, dir)
 }
+
+// Close gives back what the project holds open.
+func (p *Project) Close() error { return p.root.Close() }
 
 // Name is the definition's name.
 func (p *Project) Name() string { return p.name }
