@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -227,5 +228,49 @@ func TestPsWhereNothingRan(t *testing.T) {
 	}
 	if _, err := Ps(dir); err == nil || !strings.Contains(err.Error(), "format 2") {
 		t.Errorf("a newer format: %v", err)
+	}
+}
+
+// TestASecretReachesOnlyItsReplica looks for the value of a replica's variable everywhere else.
+func TestASecretReachesOnlyItsReplica(t *testing.T) {
+	const canary = "hunter2-the-canary"
+	t.Setenv("TOKEN_OF_THE_OPERATOR", canary)
+	knows := service(t, "knows.0", "knows", "daemon", filepath.Join(t.TempDir(), "pid"), "keep")
+	knows.Env = []string{"TOKEN=" + canary}
+	d := detached(t, knows, server(t, "apid.0", "api"))
+	if err := Detach(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	status, err := Ps(d.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	holds := func(file string) bool {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Error(err)
+		}
+		return strings.Contains(string(text), canary)
+	}
+	for name, pid := range map[string]int{"the supervisor": status.PID, "knows.0": status.Replicas[0].PID, "apid.0": status.Replicas[1].PID} {
+		proc := filepath.Join("/proc", strconv.Itoa(pid))
+		if got, want := holds(filepath.Join(proc, "environ")), name == "knows.0"; got != want {
+			t.Errorf("the environment of %s holds it: %v, want %v", name, got, want)
+		}
+		if holds(filepath.Join(proc, "cmdline")) {
+			t.Errorf("the arguments of %s hold it", name)
+		}
+	}
+	err = filepath.WalkDir(d.Dir, func(file string, e os.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() && holds(file) {
+			t.Errorf("%s holds it", file)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(d.Dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the run folder has mode %v, %v", info.Mode(), err)
 	}
 }
