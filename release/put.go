@@ -37,17 +37,25 @@ type Draft struct {
 //
 // For a release that is there already the statement is replaced where it says something new.
 func (s *Store) Put(ctx context.Context, d Draft, keys Keys) (Release, Stats, error) {
-	unlock, err := s.lockShared(ctx)
+	p := &put{w: &writer{store: s}, keys: keys, blobKeys: map[facsimile.Digest][32]byte{}}
+	rel, err := p.run(ctx, d)
+	var told *facsimile.Error
+	if err != nil && !errors.As(err, &told) {
+		err = facsimile.Errorf(facsimile.Refused, "cannot store a release of instance %s in %s: %w", d.Instance, s.dir, err)
+	}
+	return rel, p.w.stats(), err
+}
+
+func (p *put) run(ctx context.Context, d Draft) (Release, error) {
+	unlock, err := p.w.store.lockShared(ctx)
 	if err != nil {
-		return Release{}, Stats{}, err
+		return Release{}, err
 	}
 	defer unlock()
-	p := &put{w: &writer{store: s}, keys: keys, blobKeys: map[facsimile.Digest][32]byte{}}
 	if err := p.contents(ctx, d.Parts); err != nil {
-		return Release{}, p.w.stats(), err
+		return Release{}, err
 	}
-	rel, err := p.documents(d)
-	return rel, p.w.stats(), err
+	return p.documents(d)
 }
 
 // put is one Put on its way.

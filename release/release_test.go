@@ -350,6 +350,9 @@ func TestPutRefuses(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
+			if told := (*facsimile.Error)(nil); !errors.As(err, &told) || told.Outcome == facsimile.Done {
+				t.Errorf("%v says no outcome", err)
+			}
 			if records, _ := os.ReadDir(filepath.Join(dir, "releases")); len(records) != 0 {
 				t.Error("a release is visible")
 			}
