@@ -105,16 +105,20 @@ func confirm(t *testing.T, b *bench) {
 }
 
 func prune(t *testing.T, b *bench) {
-	trees := b.trees(6)
+	trees := b.trees(7)
 	for i, d := range trees[:5] {
 		b.deploy(uint64(i+1), d)
 	}
-	o := b.stage(6, trees[5])
-	_, err := b.Node.Activate(b.ctx, Ballot(6), o)
-	must(t, err)
+	var o node.Order
+	for epoch := uint64(6); epoch <= 7; epoch++ { // two rollouts that nobody confirms
+		must(t, b.Node.Release(b.ctx, Ballot(epoch-1)))
+		o = b.stage(epoch, trees[epoch-1])
+		_, err := b.Node.Activate(b.ctx, Ballot(epoch), o)
+		must(t, err)
+	}
 	check := func(keep int, pinned []facsimile.Digest, want ...facsimile.Digest) {
 		t.Helper()
-		got, err := b.Node.Prune(b.ctx, Ballot(6), keep, pinned)
+		got, err := b.Node.Prune(b.ctx, Ballot(7), keep, pinned)
 		must(t, err)
 		slices.SortFunc(got, func(a, b facsimile.Digest) int { return bytes.Compare(a[:], b[:]) })
 		slices.SortFunc(want, func(a, b facsimile.Digest) int { return bytes.Compare(a[:], b[:]) })
@@ -122,18 +126,18 @@ func prune(t *testing.T, b *bench) {
 			t.Errorf("pruning to %d removed %v, want %v", keep, got, want)
 		}
 	}
-	check(3, []facsimile.Digest{trees[0]}, trees[1]) // 2 to 4 are the newest confirmed, 5 is current
+	check(3, []facsimile.Digest{trees[0]}, trees[1]) // 2 to 4 are the newest confirmed
 	check(3, nil, trees[0])
-	check(0, nil, trees[2], trees[3]) // 4 would be needed to revert, and is the last good one
-	must(t, b.Node.Confirm(b.ctx, Ballot(6), o.Release))
-	check(1, nil, trees[4])
+	check(0, nil, trees[2], trees[3]) // 4 is the last good one, 5 what Revert needs, 6 is current
+	must(t, b.Node.Confirm(b.ctx, Ballot(7), o.Release))
+	check(1, nil, trees[4], trees[5])
 	check(1, nil)
-	b.exact(trees[5])
-	if names := list(t, filepath.Join(b.Home, "releases")); !reflect.DeepEqual(names, []string{trees[5].Hex()}) {
+	b.exact(trees[6])
+	if names := list(t, filepath.Join(b.Home, "releases")); !reflect.DeepEqual(names, []string{trees[6].Hex()}) {
 		t.Errorf("pruning left %v", names)
 	}
-	must(t, b.Node.Release(b.ctx, Ballot(6)))
-	b.deploy(7, trees[0]) // and a pruned one can come back
+	must(t, b.Node.Release(b.ctx, Ballot(7)))
+	b.deploy(8, trees[0]) // and a pruned one can come back
 	b.exact(trees[0])
 }
 
