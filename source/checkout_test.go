@@ -113,6 +113,31 @@ func TestCheckoutOfATag(t *testing.T) {
 	}
 }
 
+func TestExisting(t *testing.T) {
+	r := newRepository(t)
+	r.commit("a", "1")
+	r.git("tag", "1.0.0")
+	request := Request{Project: "api", Repo: r.dir, Version: "1.0.0", Dest: t.TempDir()}
+	if found, ok := Existing(request); ok {
+		t.Errorf("before it is checked out there is %+v", found)
+	}
+	made, err := Checkout(t.Context(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(r.dir, r.dir+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if found, ok := Existing(request); !ok || found.Dir != made.Dir || found.Commit != made.Commit || !found.Reused {
+		t.Errorf("%+v, %v; want %+v without asking the repository", found, ok, made)
+	}
+	other := request
+	other.Repo = t.TempDir()
+	if found, ok := Existing(other); ok {
+		t.Errorf("for another repository there is %+v", found)
+	}
+}
+
 func TestAMovedTagIsAnError(t *testing.T) {
 	r := newRepository(t)
 	first := r.commit("a", "1")
