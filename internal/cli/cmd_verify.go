@@ -67,20 +67,13 @@ func verifyText(page *ui.Page, in facsimile.Instance, v project.Verification) {
 		}
 		differenceText(page, n.Differences)
 	}
-	count := fmt.Sprintf("%d of %s %s", v.Exact, ui.Count(v.Total, "node"), copies(v.Exact))
+	count := fmt.Sprintf("%d of %d nodes are exact copies", v.Exact, v.Total)
 	if v.Exact == v.Total {
 		count = page.Good(count)
 	} else {
 		count = page.Bad(count)
 	}
 	page.Line("%s of %s.", count, short(v.Digest))
-}
-
-func copies(n int) string {
-	if n == 1 {
-		return "is an exact copy"
-	}
-	return "are exact copies"
 }
 
 func differenceText(page *ui.Page, differences []facsimile.Difference) {
