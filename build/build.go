@@ -34,6 +34,7 @@ type Request struct {
 	BuildDir string            // where results go; made if it is missing
 	Arch     string            // GOARCH of the nodes; "" means amd64
 	Env      map[string]string // for the tools of the build, as in GOPROXY; what is pinned cannot be set
+	Begin    func()            // called when it really is built, not reused; may be nil
 }
 
 // Result is what was built.

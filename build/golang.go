@@ -105,6 +105,9 @@ func buildGo(ctx context.Context, r Request) (Result, error) {
 			return out, err
 		}
 	}
+	if r.Begin != nil {
+		r.Begin()
+	}
 	next := filepath.Join(r.BuildDir, "."+string(r.Project)+".next")
 	defer os.Remove(next)
 	if _, err := runGo(ctx, r, r.SrcDir, env, slices.Concat(goArguments(), []string{"-o", next, "."})...); err != nil {

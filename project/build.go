@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	facsimile "facsimile.dev/facsimile"
@@ -60,12 +59,10 @@ func (i *instance) compile(ctx context.Context, say func(string)) error {
 			return facsimile.Errorf(facsimile.BadInput, "project %s has the class %s and no repo: there is nothing to build", one.decl.Name, one.decl.Class).
 				WithAt(i.project.sources.Position(one.decl.At))
 		}
-		if say != nil {
-			say("building " + strings.TrimSpace(string(one.decl.Name)+" "+one.decl.Version))
-		}
 		result, err := build.Build(ctx, build.Request{
 			Class: build.Class(one.decl.Class), Project: one.decl.Name, SrcDir: one.source.Dir, Commit: one.source.Commit,
 			BuildDir: i.project.tmpDir("BUILD", versionOr(one.decl.Version, "HEAD"), string(i.name), string(one.decl.Name)),
+			Begin:    func() { tell(say, "building", one.decl) },
 		})
 		if err != nil {
 			return placed(err, i.project.sources.Position(one.decl.At))

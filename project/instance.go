@@ -189,13 +189,11 @@ func (i *instance) fetch(ctx context.Context, one *part, f freshness, say func(s
 	case one.decl.Repo != "":
 		request := source.Request{
 			Project: one.decl.Name, Repo: one.decl.Repo, Base: p.location.Dir, Version: one.decl.Version, Dest: p.tmpDir("SRC"),
+			Begin: func() { tell(say, "checking out", one.decl) },
 		}
 		if found, ok := source.Existing(request); ok && f == forLooking {
 			one.source = found
 			break
-		}
-		if say != nil {
-			say("checking out " + strings.TrimSpace(string(one.decl.Name)+" "+one.decl.Version))
 		}
 		if err := p.makeTmp(); err != nil {
 			return err
@@ -211,6 +209,13 @@ func (i *instance) fetch(ctx context.Context, one *part, f freshness, say func(s
 	config, err := source.ConfigFS(one.source.Dir)
 	one.config = config
 	return err
+}
+
+// tell says what takes time: "building api 1.4.2".
+func tell(say func(string), what string, decl define.ProjectDecl) {
+	if say != nil {
+		say(what + " " + strings.TrimSpace(string(decl.Name)+" "+decl.Version))
+	}
 }
 
 // placed gives an error a place unless it has one.

@@ -3,6 +3,7 @@ package project
 import (
 	"context"
 	"io"
+	"time"
 
 	facsimile "facsimile.dev/facsimile"
 	"facsimile.dev/facsimile/define"
@@ -22,6 +23,14 @@ func (p *Project) Up(ctx context.Context, in facsimile.Instance, o UpOptions) (R
 				WithAt(p.sources.Position(n.At)).
 				WithHint("make an instance that inherits it and whose nodes are local")
 		}
+	}
+	running, err := run.Ps(p.runDir(in))
+	if err != nil {
+		return Result{}, err
+	}
+	if running.Running {
+		return Result{}, facsimile.Errorf(facsimile.Refused, "instance %s runs already, since %s (process %d)",
+			in, running.Since.Format(time.DateTime), running.PID).WithHint("facs down %s stops it", in)
 	}
 	result, err := i.deploy(ctx, o.Deploy)
 	if err != nil {

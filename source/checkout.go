@@ -23,6 +23,7 @@ type Request struct {
 	Base    string // the folder that a relative path in Repo is relative to: that of the definition
 	Version string // the tag; "" takes the newest commit of the default branch
 	Dest    string // the folder of all checkouts: .facsimile/tmp/SRC
+	Begin   func() // called when it really is checked out, not reused; may be nil
 }
 
 // Result is a checkout.
@@ -80,6 +81,9 @@ func Checkout(ctx context.Context, r Request) (Result, error) {
 	out := Result{Dir: c.dir(), Commit: commit}
 	if out.Reused, err = c.reusable(ctx, commit); err != nil || out.Reused {
 		return out, err
+	}
+	if r.Begin != nil {
+		r.Begin()
 	}
 	return out, c.make(ctx, commit)
 }
