@@ -33,7 +33,7 @@ func (p *Project) Plan(ctx context.Context, in facsimile.Instance, say func(stri
 	if err != nil {
 		return Plan{}, Pending{}, err
 	}
-	d, err := i.deployer(DeployOptions{}, "")
+	d, err := i.deployer(DeployOptions{})
 	if err != nil {
 		return Plan{}, Pending{}, err
 	}
@@ -51,7 +51,7 @@ func (p *Project) Deploy(ctx context.Context, in facsimile.Instance, o DeployOpt
 }
 
 func (i *instance) deploy(ctx context.Context, o DeployOptions) (Result, error) {
-	d, err := i.deployer(o, "")
+	d, err := i.deployer(o)
 	if err != nil {
 		return Result{}, err
 	}
@@ -59,7 +59,7 @@ func (i *instance) deploy(ctx context.Context, o DeployOptions) (Result, error) 
 	if err != nil {
 		return Result{}, err
 	}
-	if d, err = i.deployer(o, ""); err != nil { // with the keys of a state that has begun by now
+	if d, err = i.deployer(o); err != nil { // with the keys of a state that has begun by now
 		return Result{}, err
 	}
 	return d.Deploy(ctx, m.release, o.Why)
@@ -76,7 +76,7 @@ func (p *Project) Rollback(ctx context.Context, in facsimile.Instance, to string
 	if err != nil {
 		return Result{}, err
 	}
-	d, err := i.deployer(o, "")
+	d, err := i.deployer(o)
 	if err != nil {
 		return Result{}, err
 	}
@@ -93,7 +93,7 @@ func (p *Project) findRelease(in facsimile.Instance, to string) (facsimile.Diges
 		return facsimile.Digest{}, err
 	}
 	records, err := store.Releases(in)
-	if err != nil {
+	if err != nil && len(records) == 0 { // beside others a damaged one is no reason to give up
 		return facsimile.Digest{}, err
 	}
 	var found []facsimile.Digest
@@ -102,10 +102,12 @@ func (p *Project) findRelease(in facsimile.Instance, to string) (facsimile.Diges
 			found = append(found, r.Digest)
 		}
 	}
-	switch len(found) {
-	case 1:
+	switch {
+	case len(found) == 1:
 		return found[0], nil
-	case 0:
+	case len(found) == 0 && err != nil:
+		return facsimile.Digest{}, err
+	case len(found) == 0:
 		return facsimile.Digest{}, facsimile.Errorf(facsimile.BadInput, "there is no release %s of instance %s here", to, in).
 			WithHint("facs history %s shows what was deployed", in)
 	}
@@ -119,7 +121,11 @@ func (p *Project) Verify(ctx context.Context, at Address) (Verification, error) 
 	if err != nil {
 		return Verification{}, err
 	}
-	return d.Verify(ctx, facsimile.Digest{})
+	var only []facsimile.Node
+	if at.Node != "" {
+		only = append(only, at.Node)
+	}
+	return d.Verify(ctx, facsimile.Digest{}, only...)
 }
 
 // Status asks every node what it runs.
@@ -170,11 +176,11 @@ func (p *Project) looker(ctx context.Context, at Address) (*deploy.Deployer, err
 			return nil, err
 		}
 	}
-	return i.deployer(DeployOptions{}, at.Node)
+	return i.deployer(DeployOptions{})
 }
 
-// deployer makes the rollout engine of an instance, for all its nodes or for one.
-func (i *instance) deployer(o DeployOptions, only facsimile.Node) (*deploy.Deployer, error) {
+// deployer makes the rollout engine of an instance.
+func (i *instance) deployer(o DeployOptions) (*deploy.Deployer, error) {
 	p := i.project
 	store, err := p.releases()
 	if err != nil {
@@ -182,9 +188,6 @@ func (i *instance) deployer(o DeployOptions, only facsimile.Node) (*deploy.Deplo
 	}
 	var members []deploy.Member
 	for _, n := range i.topology.Nodes {
-		if only != "" && n.Name != only {
-			continue
-		}
 		host, err := i.host(n)
 		if err != nil {
 			return nil, err
