@@ -1,0 +1,2 @@
+// Package machinetest holds the rules that every machine.Conn keeps.
+package machinetest
