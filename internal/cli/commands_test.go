@@ -162,12 +162,29 @@ func TestOutcome(t *testing.T) {
 }
 
 func TestInterruptedIsTold(t *testing.T) {
-	if got, want := told(fmt.Errorf("x: %w", context.Canceled)).Error(), "interrupted; nothing was changed"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
 	planned := facsimile.Errorf(facsimile.Refused, "the rollout was interrupted: %w", context.Canceled)
-	if got := told(planned); got != error(planned) {
-		t.Errorf("an error that says it itself became %v", got)
+	two := facsimile.Errorf(facsimile.TwoReleases, "two releases are live")
+	lost := &facsimile.Error{Msg: "context canceled"} // its cause was lost on the way
+	for _, c := range []struct {
+		ctx  context.Context
+		err  error
+		want string
+	}{
+		{t.Context(), lost, lost.Msg},
+		{ended, lost, "interrupted; no node was changed"},
+		{ended, fmt.Errorf("x: %w", context.Canceled), "interrupted; no node was changed"},
+		{ended, planned, planned.Msg},
+		{ended, two, two.Msg},
+	} {
+		got := told(c.ctx, c.err)
+		if got.Error() != c.want {
+			t.Errorf("%v is told as %q, want %q", c.err, got, c.want)
+		}
+		if c.ctx == ended && c.err != error(two) && outcome(got) != facsimile.Refused {
+			t.Errorf("%v gives %d", c.err, outcome(got))
+		}
 	}
 }
 

@@ -47,12 +47,17 @@ func outcome(err error) facsimile.Outcome {
 	return facsimile.Refused
 }
 
-// told is err as people are told it.
-func told(err error) error {
-	if _, planned := errors.AsType[*facsimile.Error](err); !planned && interrupted(err) {
-		return facsimile.Errorf(facsimile.Refused, "interrupted; nothing was changed")
+// told is err as people are told it. Where ctx has ended, an error that does not say how that left things
+// is no news: whatever failed, failed because it was interrupted.
+func told(ctx context.Context, err error) error {
+	_, planned := errors.AsType[*facsimile.Error](err)
+	switch o := outcome(err); {
+	case ctx.Err() == nil || o != facsimile.BadInput && o != facsimile.Refused:
+		return err
+	case planned && o == facsimile.Refused && interrupted(err):
+		return err
 	}
-	return err
+	return facsimile.Errorf(facsimile.Refused, "interrupted; no node was changed")
 }
 
 func interrupted(err error) bool { return errors.Is(err, context.Canceled) }

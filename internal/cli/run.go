@@ -21,7 +21,8 @@ import (
 	"facsimile.dev/facsimile/project"
 )
 
-// Env is the world that a command sees. Nothing else is read: a test can hold it all still.
+// Env is the world that a command sees, so that a test can hold it all still. Only the demonstration reads
+// more: it looks for git and Go where the process does.
 type Env struct {
 	Args    []string // without the name of the program
 	Stdin   io.Reader
@@ -57,7 +58,8 @@ func Run(ctx context.Context, env Env) int {
 	}
 	var no answerIsNo
 	if !errors.As(err, &no) {
-		a.ui.Fail(told(err))
+		err = told(ctx, err)
+		a.ui.Fail(err)
 	}
 	return int(outcome(err))
 }

@@ -3,6 +3,7 @@ package ui
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -91,8 +92,7 @@ func (p *plain) close() {}
 // redrawnMost is the number of nodes up to which each has a line of its own.
 const redrawnMost = 16
 
-// redrawn keeps one line per node at the end of the terminal, in the order in which they were
-// first heard of. Of more than redrawnMost nodes it shows how many do what.
+// redrawn keeps one line per node at the end of the terminal, in the order of their names. Of more than redrawnMost nodes it shows how many do what.
 type redrawn struct {
 	w     io.Writer
 	style style
@@ -108,6 +108,7 @@ func (r *redrawn) step(s Step) {
 	}
 	if _, known := r.last[s.Node]; !known {
 		r.nodes = append(r.nodes, s.Node)
+		slices.Sort(r.nodes)
 	}
 	r.last[s.Node] = s
 	r.draw("")
@@ -115,15 +116,18 @@ func (r *redrawn) step(s Step) {
 
 func (r *redrawn) above(line string) { r.draw(line + "\n") }
 
-func (r *redrawn) close() { r.drawn = 0 } // what stands there stays
+// close takes the lines away: the answer that follows says how each node ended.
+func (r *redrawn) close() {
+	r.nodes = nil
+	r.draw("")
+}
 
 // draw writes first where the lines of the nodes began, and the lines again below it.
 func (r *redrawn) draw(first string) {
 	var b strings.Builder
 	if r.drawn > 0 {
-		fmt.Fprintf(&b, "\x1b[%dA", r.drawn) // cursor up
+		fmt.Fprintf(&b, "\x1b[%dA\r\x1b[J", r.drawn) // cursor up, and erase to the end of the screen
 	}
-	b.WriteString("\r\x1b[J") // erase to the end of the screen
 	b.WriteString(first)
 	lines := r.lines()
 	for _, line := range lines {

@@ -104,7 +104,7 @@ func (u *UI) Notice(text string) {
 		_ = u.printJSON(u.opt.Err, map[string]string{"notice": text})
 		return
 	}
-	u.line(u.err.paint(yellow, "facs: note: ") + Visible(text))
+	u.line(u.err.paint(yellow, "facs: note: ") + indentRest(Visible(text)))
 }
 
 // Remark tells something that is good to know, unless Quiet hides it or the answer is for a program.

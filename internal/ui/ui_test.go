@@ -201,8 +201,8 @@ func screen(t *testing.T, written string) []string {
 func TestProgressOnTerminal(t *testing.T) {
 	var b bytes.Buffer
 	r := &redrawn{w: &b, width: 40}
-	r.step(Step{Node: "app1", Text: "staging"})
 	r.step(Step{Node: "fe1", Text: "staging"})
+	r.step(Step{Node: "app1", Text: "staging"})
 	r.above("a line that stays")
 	r.step(Step{Node: "app1", Text: strings.Repeat("long ", 20), Done: true})
 	r.step(Step{Node: "fe1", Text: "switching", Err: errors.New("no\nspace")})
@@ -210,6 +210,10 @@ func TestProgressOnTerminal(t *testing.T) {
 	want := "a line that stays\n✓ app1  long long long long long long …\n✗ fe1   switching failed: no space\n"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	r.close()
+	if got, want := strings.Join(screen(t, b.String()), "\n"), "a line that stays\n"; got != want {
+		t.Errorf("after it was closed: got\n%s\nwant\n%s", got, want)
 	}
 }
 
@@ -266,5 +270,21 @@ func TestPrint(t *testing.T) {
 	}
 	if got, want := errs.String(), `{"notice":"a key was made"}`+"\n"; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestLog(t *testing.T) {
+	u, out, _ := newUI(Options{Format: Text})
+	w := u.Log()
+	for _, part := range []string{"api.0 | on", "e\napi.1 | \x1b[2Jtwo\nrest"} {
+		if n, err := w.Write([]byte(part)); n != len(part) || err != nil {
+			t.Errorf("wrote %d of %d, %v", n, len(part), err)
+		}
+	}
+	if got, want := out.String(), "api.0 | one\napi.1 | ␛[2Jtwo\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if _, err := w.Write(bytes.Repeat([]byte("x"), logLine)); err != nil || out.Len() < logLine {
+		t.Errorf("a line without end is kept for ever: %d bytes out, %v", out.Len(), err)
 	}
 }
