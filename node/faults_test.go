@@ -327,3 +327,39 @@ func TestStagingEndsWithTheContextThoughAReadHangs(t *testing.T) {
 		t.Errorf("a cancelled staging says %v", err)
 	}
 }
+
+// overtaken is a Content while whose first blob is fetched another rollout takes over.
+type overtaken struct {
+	*nodetest.Content
+	takeOver func()
+	once     sync.Once
+}
+
+func (c *overtaken) Open(ctx context.Context, d facsimile.Digest) (io.ReadCloser, error) {
+	c.once.Do(c.takeOver)
+	return c.Content.Open(ctx, d)
+}
+
+// TestStagingStopsWhenAnotherTakesOver checks that a rollout that was overtaken neither waits in
+// the way of its successor nor fetches the rest.
+func TestStagingStopsWhenAnotherTakesOver(t *testing.T) {
+	h, err := node.NewHost(node.HostOptions{Home: filepath.Join(memoryDir(t), "home"), Name: name, Workers: 1})
+	must(t, err)
+	c := nodetest.NewContent()
+	tree := nodetest.Sample(t, c)
+	b := promise(t, h, 1)
+	successor := node.Ballot{Epoch: 2, Token: b.Token}
+	_, err = h.Stage(t.Context(), b, nodetest.Order(1, name, tree), &overtaken{Content: c, takeOver: func() {
+		_, err := h.Promise(t.Context(), successor, nodetest.Owner(name), time.Hour)
+		must(t, err)
+	}})
+	refused(t, err, "epoch 2", "epoch 1")
+	if c.Opened() != 1 {
+		t.Errorf("%d blobs were fetched after all", c.Opened())
+	}
+	staged, err := h.Stage(t.Context(), successor, nodetest.Order(2, name, tree), c)
+	must(t, err)
+	if staged.Reused != 1 {
+		t.Errorf("the successor did %+v", staged)
+	}
+}

@@ -98,6 +98,10 @@ func confirm(t *testing.T, b *bench) {
 	}
 	b.refused(b.Node.Confirm(b.ctx, Ballot(1), Order(1, b.Name, trees[1]).Release))
 	b.refused(b.Node.Confirm(b.ctx, Ballot(1), facsimile.Digest{}))
+	current := filepath.Join(b.Home, "current")
+	must(t, os.Remove(current)) // somebody undid the switch by hand
+	b.refused(b.Node.Confirm(b.ctx, Ballot(1), o.Release))
+	must(t, os.Symlink("releases/"+trees[0].Hex(), current))
 	must(t, b.Node.Confirm(b.ctx, Ballot(1), o.Release))
 	if r := b.look(trees[0]); !r.Last.Confirmed {
 		t.Errorf("after confirming: %+v", r.Last)

@@ -133,7 +133,12 @@ func contentLies(t *testing.T, b *bench) {
 		}},
 		{"other sealed bytes", func(_ facsimile.Digest, _, f facsimile.File) { c.Replace(f.Digest, c.Blob(f.Digest)[1:]) }},
 		{"another key", func(_ facsimile.Digest, _, f facsimile.File) { c.ReplaceKey(f.Digest, node.Key{1}) }},
-		{"another tree", func(d facsimile.Digest, _, _ facsimile.File) { c.ReplaceTree(d, []byte("{}")) }},
+		{"no tree", func(d facsimile.Digest, _, _ facsimile.File) { c.ReplaceTree(d, []byte("{}")) }},
+		{"another tree", func(d facsimile.Digest, f, _ facsimile.File) {
+			another, err := facsimile.NewTree([]facsimile.File{f})
+			must(t, err)
+			c.ReplaceTree(d, another.Encode())
+		}},
 	} {
 		epoch := uint64(2 + 2*i)
 		add := func() (tree facsimile.Digest, plain, sealed facsimile.File) {
@@ -146,6 +151,14 @@ func contentLies(t *testing.T, b *bench) {
 		_, err := b.Node.Stage(b.ctx, b.promise(epoch), o, c)
 		if b.refused(err); err != nil && strings.Contains(err.Error(), "nobody sees") {
 			t.Errorf("%s: the error shows the secret: %v", lie.name, err)
+		}
+		if lie.name == "another tree" {
+			b.refused(err, "another tree than "+tree.String())
+		}
+		for path, told := range map[string]bool{"dir/file": i < 3, "secret": i == 3 || i == 4} {
+			if _, err := os.Lstat(filepath.Join(b.Home, "releases/.staging-"+tree.Hex(), path)); err == nil && told {
+				t.Errorf("%s: %s got its name all the same", lie.name, path)
+			}
 		}
 		_, err = b.Node.Activate(b.ctx, Ballot(epoch), o)
 		b.refused(err)
