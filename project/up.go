@@ -3,6 +3,7 @@ package project
 import (
 	"context"
 	"io"
+	"slices"
 	"time"
 
 	facsimile "facsimile.dev/facsimile"
@@ -32,6 +33,10 @@ func (p *Project) Up(ctx context.Context, in facsimile.Instance, o UpOptions) (R
 		return Result{}, facsimile.Errorf(facsimile.Refused, "instance %s runs already, since %s (process %d)",
 			in, running.Since.Format(time.DateTime), running.PID).WithHint("facs down %s stops it", in)
 	}
+	if !i.hasServices() {
+		return Result{}, facsimile.Errorf(facsimile.Refused, "instance %s has no services to run", in).
+			WithHint("a module with service: {exec: …} has one")
+	}
 	result, err := i.deploy(ctx, o.Deploy)
 	if err != nil {
 		return result, err
@@ -44,14 +49,18 @@ func (p *Project) Up(ctx context.Context, in facsimile.Instance, o UpOptions) (R
 	if err != nil {
 		return result, err
 	}
-	if len(services) == 0 {
-		return result, facsimile.Errorf(facsimile.Refused, "instance %s has no services to run", in).
-			WithHint("a module with service: {exec: …} has one")
-	}
 	if o.Detach {
 		return result, run.Detach(ctx, run.Detached{Program: o.Program, Args: o.Args, Dir: p.runDir(in), Services: services})
 	}
 	return result, run.New(run.Options{Dir: p.runDir(in), Log: o.Log, Ready: o.Ready}).Run(ctx, services)
+}
+
+// hasServices reports whether any module has a replica.
+func (i *instance) hasServices() bool {
+	c, err := i.at(Address{Instance: i.name}, "")
+	return err == nil && slices.ContainsFunc(c.Root().Get("modules").Entries(), func(m facsimile.Entry) bool {
+		return m.Value.Get("replicas").Len() > 0
+	})
 }
 
 // Supervise is the other end of a detached Up: the program named there calls it, with its

@@ -103,7 +103,7 @@ func TestParseRefuses(t *testing.T) {
 		{"yaml wrong tag", "a: !!int x\n", YAML, `x:1:4: "x" is not of the type that its tag !!int says`, ""},
 		{"yaml infinity", "a: .inf\n", YAML, `x:1:4: .inf is not a number that a definition can hold`, ""},
 		{"yaml large", "a: 1e999\n", YAML, `x:1:4: the number 1e999 is too large`, ""},
-		{"yaml open", "a: [1\n", YAML, `x:2:1: did not find expected ',' or ']' while parsing a flow sequence`, ""},
+		{"yaml open", "a: [1\n", YAML, `x:1:4: did not find expected ',' or ']' while parsing a flow sequence (found at line 2)`, ""},
 		{"yaml line separator", "a: \"x\u2028y\"\n", YAML, `x:1:6: the character U+2028 may not stand in YAML as it is`, "escape"},
 		{"utf-8", "a: b\nc: \xff\n", YAML, `x:2:4: the byte 0xff is not valid UTF-8`, "UTF-8"},
 		{"control", "{\"a\":\n \"\x07\"}", JSON, `x:2:3: the control character U+0007`, ""},

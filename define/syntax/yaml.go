@@ -62,6 +62,7 @@ func countMarks(text []byte) int {
 // yamlFault notes an error of the library.
 func (r *reader) yamlFault(err error) {
 	at, msg, hint := r.start(), err.Error(), ""
+	var began facsimile.Origin // where what is wrong began
 	if e, ok := errors.AsType[*yaml.LoadError](err); ok {
 		msg = e.Message
 		if e.Mark.Line > 0 {
@@ -70,8 +71,15 @@ func (r *reader) yamlFault(err error) {
 		if e.ContextMsg != "" {
 			msg += " " + e.ContextMsg
 		}
+		if e.ContextMark.Line > 0 {
+			began = r.clamp(e.ContextMark.Line, e.ContextMark.Column)
+		}
 	}
 	line := r.sources.Position(at).Text
+	if !began.IsZero() && began.Line != at.Line { // the later line is rarely the one to mend
+		at, msg = began, fmt.Sprintf("%s (found at line %d)", msg, at.Line)
+		line = r.sources.Position(at).Text
+	}
 	before, _, tab := strings.Cut(line, "\t")
 	switch {
 	case tab && strings.Trim(before, " ") == "":
