@@ -192,7 +192,7 @@ func (k *call) took(n int) {
 	k.held -= n
 	k.taken += n
 	var credit int
-	if k.taken >= max(k.window/4, 1) && !k.ended {
+	if k.taken >= max(k.window/4, 1) {
 		credit, k.taken = k.taken, 0
 	}
 	k.mu.Unlock()

@@ -105,7 +105,7 @@ func (s *session) end(t testing.TB) error {
 func TestClientPassesTheSuite(t *testing.T) {
 	leaks(t)
 	nodetest.Run(t, func(t *testing.T) nodetest.Subject {
-		home := filepath.Join(t.TempDir(), "srv", "shop")
+		home := newHome(t)
 		return nodetest.Subject{Node: connect(t, newLink(0), newHost(t, home)), Name: "app1", Home: home}
 	})
 }
@@ -113,7 +113,7 @@ func TestClientPassesTheSuite(t *testing.T) {
 func TestClientOfAProcessPassesTheSuite(t *testing.T) {
 	leaks(t)
 	nodetest.Run(t, func(t *testing.T) nodetest.Subject {
-		home := filepath.Join(t.TempDir(), "srv", "shop")
+		home := newHome(t)
 		return nodetest.Subject{Node: startChild(t, home, "").Client, Name: "app1", Home: home}
 	})
 }
@@ -155,6 +155,21 @@ func startChild(t testing.TB, home, banner string) *child {
 		}
 	})
 	return c
+}
+
+// newHome names a home in memory where the system has one: what a power cut leaves is the
+// host's to test.
+func newHome(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "facs-wire-")
+	if err != nil {
+		dir = t.TempDir()
+	}
+	t.Cleanup(func() {
+		nodetest.Unlock(dir)
+		_ = os.RemoveAll(dir)
+	})
+	return filepath.Join(dir, "srv", "shop")
 }
 
 // leaks checks when the test is over that every goroutine of this package has ended.
