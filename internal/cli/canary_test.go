@@ -254,20 +254,6 @@ func TestNoFailureShowsASecret(t *testing.T) {
 		file, text string
 		replace    bool
 	}{
-		"attribute of a secret":       {file: "tmpl/_ALL_/_DEPLOY_/etc/x", text: "{{ module.web.password.nope.nope }}"},
-		"item of a secret":            {file: "tmpl/_ALL_/_DEPLOY_/etc/x", text: "{{ module.web.password['nope'] }}"},
-		"key that is a secret":        {file: "tmpl/_ALL_/_DEPLOY_/etc/x", text: "{{ instance[module.web.password] }}"},
-		"attr filter with a secret":   {file: "tmpl/_ALL_/_DEPLOY_/etc/x", text: "{{ instance | attr(module.web.password) }} {{ instance.x[module.web.password].y }}"},
-		"arithmetic":                  {file: "tmpl/_ALL_/_DEPLOY_/etc/x", text: "{{ module.web.password + 1 }}"},
-		"division":                    {file: "tmpl/_ALL_/_DEPLOY_/etc/x", text: "{{ 1 / module.web.password }}"},
-		"comparison":                  {file: "tmpl/_ALL_/_DEPLOY_/etc/x", text: "{{ module.web.password < 3 }}"},
-		"call of a secret":            {file: "tmpl/_ALL_/_DEPLOY_/etc/x", text: "{{ module.web.password() }}"},
-		"format with a secret":        {file: "tmpl/_ALL_/_DEPLOY_/etc/x", text: "{{ module.web.password | format(1, 2) }} {{ '%d' | format(module.web.password) }}"},
-		"number of a secret":          {file: "tmpl/_ALL_/_DEPLOY_/etc/x", text: "{{ module.web.password | round }}"},
-		"include named by a secret":   {file: "tmpl/_ALL_/_DEPLOY_/etc/x", text: "{% include module.web.password %}"},
-		"filter of what is not there": {file: "tmpl/_ALL_/_DEPLOY_/etc/x", text: "{{ module.web.password | nofilter }}"},
-		"loop over a secret":          {file: "tmpl/_ALL_/_DEPLOY_/etc/x", text: "{% for a, b in module.web.password %}{{ a.nope.nope }}{% endfor %}"},
-		"range of a secret":           {file: "tmpl/_ALL_/_DEPLOY_/etc/x", text: "{{ range(module.web.password) }}"},
 		"readable by all":             {file: "facsimile.yaml", text: "name: tiny\ninstall: {groups: [{type: tmpl, dir: tmpl, mode: '0644'}]}\n", replace: true},
 		"owner that is a secret":      {file: "define/beta.yaml", text: "install: {groups: [{type: tmpl, dir: tmpl, owner: \"{{ instance.modules.web.password }}\"}]}\n"},
 		"folder that is a secret":     {file: "define/beta.yaml", text: "install: {groups: [{type: tmpl, dir: \"{{ instance.modules.web.password }}\"}]}\n"},
