@@ -73,6 +73,10 @@ func (a *app) noKind(ctx context.Context, kind string) error {
 }
 
 func listText(page *ui.Page, items []project.Item) {
+	if len(items) == 0 {
+		page.Line("There are none.")
+		return
+	}
 	rows := make([][]string, len(items))
 	for i, it := range items {
 		rows[i] = []string{
