@@ -10,16 +10,16 @@ import (
 
 // ExitError says that a program ended with a status other than 0.
 type ExitError struct {
-	Status int    // 128+n where signal n ended it, as shells say
-	Argv   string // the program's name
-	Stderr string // the last lines that it wrote to standard error
+	Status  int    // 128+n where signal n ended it, as shells say
+	Program string // its name, without its folder
+	Stderr  string // the last lines that it wrote to standard error
 }
 
 // Error names the program, its status and the last line that it wrote.
 func (e *ExitError) Error() string {
-	msg := fmt.Sprintf("%s ended with status %d", e.Argv, e.Status)
+	msg := fmt.Sprintf("%s ended with status %d", e.Program, e.Status)
 	if e.Status > 128 && e.Status < 128+65 {
-		msg = fmt.Sprintf("%s was ended by signal %d", e.Argv, e.Status-128)
+		msg = fmt.Sprintf("%s was ended by signal %d", e.Program, e.Status-128)
 	}
 	if last := lastLine(e.Stderr); last != "" {
 		msg += ": " + last
