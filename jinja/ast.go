@@ -116,6 +116,9 @@ type concatNode struct {
 	span
 	parts []expr
 	esc   escapeMode
+	// constant tells that Jinja2 computes the text when it compiles the
+	// template, which makes it lose its being safe.
+	constant bool
 }
 
 type compareOp uint8

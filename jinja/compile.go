@@ -29,6 +29,9 @@ type scope struct {
 	// inLoop tells that break and continue have a loop to act on.
 	inLoop bool
 	esc    escapeMode
+	// constEsc is what holds for constants: Jinja2 prints them when it
+	// compiles the template, with the last setting that it knew then.
+	constEsc escapeMode
 }
 
 // inner returns the scope of a body that has names of its own, in function
@@ -74,7 +77,7 @@ func (c *compiler) compile(body []stmt, blocks []*blockNode) error {
 	}
 	c.anyExtends = hasExtends(body)
 	t.fn, t.body = newFunc(nil), body
-	root := &scope{syms: newSymbols(nil, t.fn), topLevel: true, rootLevel: true, check: c.anyExtends, esc: esc}
+	root := &scope{syms: newSymbols(nil, t.fn), topLevel: true, rootLevel: true, check: c.anyExtends, esc: esc, constEsc: esc}
 	if findUndeclared(body, "self")["self"] {
 		t.usesSelf = true
 		t.self = t.fn.refTo(root.syms.param("self"))
@@ -94,7 +97,7 @@ func (c *compiler) compile(body []stmt, blocks []*blockNode) error {
 // those around it.
 func (c *compiler) block(n *blockNode, esc escapeMode) {
 	n.fn = newFunc(nil)
-	s := &scope{syms: newSymbols(nil, n.fn), esc: esc}
+	s := &scope{syms: newSymbols(nil, n.fn), esc: esc, constEsc: esc}
 	used := findUndeclared(n.body, "self", "super")
 	if n.usesSelf = used["self"]; n.usesSelf {
 		n.self = n.fn.refTo(s.syms.param("self"))
@@ -167,6 +170,9 @@ func (c *compiler) stmt(st stmt, s *scope) {
 		n.check = s.check
 	case *printNode:
 		n.check, n.esc = s.check, s.esc
+		if s.esc == escapeDynamic && isConstant(n.x) && !filtered(n.x) {
+			n.esc = s.constEsc
+		}
 		c.expr(n.x, s)
 	case *groupNode:
 		c.stmts(n.body, s)
@@ -397,9 +403,12 @@ func (c *compiler) autoescape(n *autoescapeNode, s *scope) {
 	c.expr(n.x, inner)
 	inner.esc = escapeDynamic
 	if k, ok := n.x.(*constNode); ok {
-		inner.esc = escapeOff
+		inner.constEsc = escapeOff
 		if truthOf(k.value) {
-			inner.esc = escapeOn
+			inner.constEsc = escapeOn
+		}
+		if s.esc != escapeDynamic {
+			inner.esc = inner.constEsc
 		}
 	}
 	c.stmts(n.body, inner)
@@ -484,7 +493,7 @@ func (c *compiler) expr(x expr, s *scope) {
 	case *nameNode:
 		n.ref = s.ref(n.name)
 	case *concatNode:
-		n.esc = s.esc
+		n.esc, n.constant = s.esc, isConstant(n)
 	case *condNode:
 		s = s.softened()
 	case *filterNode:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"sort"
 	"strings"
@@ -142,12 +143,12 @@ func (e *Environment) Load(name string) (*Template, error) {
 		return t, nil
 	}
 	if e.opts.Loader == nil {
-		return nil, &Error{Kind: ErrRuntime, Message: "no loader for this environment specified", Name: name}
+		return nil, &Error{Kind: ErrRuntime, Message: "no loader for this environment specified"}
 	}
 	source, err := e.opts.Loader.Load(name)
 	if err != nil {
 		if isNotFound(err) {
-			return nil, &Error{Kind: ErrNotFound, Message: fmt.Sprintf("template '%s' not found", name), Name: name, Err: err}
+			return nil, &Error{Kind: ErrNotFound, Message: fmt.Sprintf("template '%s' not found", name), Name: name, Err: fs.ErrNotExist}
 		}
 		return nil, &Error{Kind: ErrCaller, Message: fmt.Sprintf("cannot load template '%s'", name), Name: name, Err: err}
 	}

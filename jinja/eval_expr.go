@@ -185,7 +185,7 @@ func (n *concatNode) eval(f *frame) (Value, error) {
 		return Value{}, err
 	}
 	safe := false
-	if f.escapes(n.esc) {
+	if n.esc == escapeOn && !n.constant {
 		for _, p := range parts {
 			safe = safe || p.kind == KindString && p.safe || isModule(p)
 		}
@@ -274,20 +274,15 @@ func (n *itemNode) eval(f *frame) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	v, err := f.st.getItem(x, key, f.shown(n.arg))
+	shown := key.shown()
+	if shown == "" {
+		shown = "[" + f.tmpl.text(n.arg.at()) + "]"
+	}
+	v, err := f.st.getItem(x, key, shown)
 	if err != nil {
 		return Value{}, f.fail(err, n.span)
 	}
 	return v, nil
-}
-
-// shown is how a message may call a key: a constant by its value, all else
-// by the expression, since the value may be a secret.
-func (f *frame) shown(x expr) string {
-	if k, ok := x.(*constNode); ok && k.value.kind == KindString {
-		return k.value.text()
-	}
-	return f.tmpl.text(x.at())
 }
 
 func (n *sliceNode) eval(f *frame) (Value, error) {

@@ -19,13 +19,14 @@ func (st *state) rootFrame(t *Template, ctx *renderContext) (*frame, error) {
 // runRoot prints a template, and the template it extends.
 func (st *state) runRoot(t *Template, ctx *renderContext) error {
 	control := st.control
+	depth := st.depth
+	defer func() { st.depth = depth }()
 	for t != nil {
 		f, err := st.rootFrame(t, ctx)
 		if err != nil {
 			return err
 		}
 		_, err = f.run(t.body)
-		st.up()
 		if err != nil {
 			return err
 		}
@@ -82,7 +83,15 @@ func (f *frame) loadOne(x expr) (*Template, Tag, error) {
 func (f *frame) named(v Value) (*Template, error) {
 	switch v.kind {
 	case KindString:
-		return f.st.template(v.text())
+		t, err := f.st.template(v.text())
+		if e, ok := err.(*Error); ok && !v.literal && e.Name == v.text() && e.Pos.Line == 0 {
+			// The name may be a secret, so messages leave it out.
+			e.Name, e.Message = "", "the template was not found"
+			if e.Kind == ErrCaller {
+				e.Message = "cannot load the template"
+			}
+		}
+		return t, err
 	case KindUndefined:
 		return nil, f.st.useUndefined(v)
 	}

@@ -17,7 +17,7 @@ func builtinFilters() map[string]*builtin {
 		"indent": filterIndent, "int": filterInt, "join": filterJoin, "lower": textFilter(lower),
 		"pprint": filterPprint, "replace": filterReplace, "round": filterRound,
 		"string": filterString, "striptags": filterStriptags, "sum": filterSum,
-		"title": textFilter(wordTitle), "tojson": filterTojson, "trim": filterTrim,
+		"title": filterTitle, "tojson": filterTojson, "trim": filterTrim,
 		"truncate": filterTruncate, "upper": textFilter(upper), "urlencode": filterUrlencode,
 		"urlize": filterUrlize, "wordcount": filterWordcount, "wordwrap": filterWordwrap,
 		"xmlattr": filterXmlattr, "min": filterMin, "max": filterMax, "random": filterRandom,
@@ -52,6 +52,13 @@ func textFilter(f func(string) string) Func {
 	}
 }
 
+// filterTitle yields a text that is not safe, even if it was, like Jinja2's.
+func filterTitle(c *Call) (Value, error) {
+	v, err := textFilter(wordTitle)(c)
+	v.safe = false
+	return v, err
+}
+
 // softText returns v as a text that keeps being safe if it was.
 func (c *Call) softText(v Value) (string, bool, error) {
 	s, err := c.st.str(v)
@@ -81,10 +88,11 @@ func path(v Value) attrPath {
 	if v.kind != KindString {
 		return attrPath{v}
 	}
-	return pathOf(v.text())
+	return pathOf(v.text(), v.literal)
 }
 
-func pathOf(s string) attrPath {
+// pathOf splits a text. literal tells that messages may show it.
+func pathOf(s string, literal bool) attrPath {
 	var p attrPath
 	start := 0
 	for i := 0; i <= len(s); i++ {
@@ -93,9 +101,9 @@ func pathOf(s string) attrPath {
 		}
 		part := s[start:i]
 		if n, err := strconv.ParseInt(part, 10, 64); err == nil && part[0] != '-' && part[0] != '+' {
-			p = append(p, Int(n))
+			p = append(p, Value{kind: KindInt, num: uint64(n), literal: literal})
 		} else {
-			p = append(p, String(part))
+			p = append(p, Value{kind: KindString, ref: part, literal: literal})
 		}
 		start = i + 1
 	}
@@ -106,11 +114,7 @@ func pathOf(s string) attrPath {
 // is given.
 func (p attrPath) get(st *state, v, def Value) (Value, error) {
 	for _, part := range p {
-		shown := part.text()
-		if part.kind == KindInt {
-			shown = strconv.FormatInt(part.int64(), 10)
-		}
-		item, err := st.getItem(v, part, shown)
+		item, err := st.getItem(v, part, part.shown())
 		if err != nil {
 			return Value{}, err
 		}
@@ -152,7 +156,7 @@ func filterAttr(c *Call) (Value, error) {
 		return Value{}, err
 	}
 	if !ok {
-		return c.st.undefinedIn(a[0], a[1], name), nil
+		return c.st.undefinedIn(a[0], a[1], a[1].shown()), nil
 	}
 	return v, nil
 }
@@ -263,5 +267,5 @@ func filterFormat(c *Call) (Value, error) {
 		}
 		args = newDictValue(d)
 	}
-	return c.st.formatPercent(Value{kind: KindString, ref: text, safe: safe}, args)
+	return c.st.formatPercent(Value{kind: KindString, ref: text, safe: safe, literal: c.Args[0].literal}, args)
 }

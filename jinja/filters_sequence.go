@@ -45,8 +45,14 @@ func filterLast(c *Call) (Value, error) {
 // reversible returns the elements of what Python's reversed accepts.
 func (st *state) reversible(v Value) ([]Value, error) {
 	switch v.kind {
-	case KindList, KindTuple, KindDict, KindString:
+	case KindList, KindTuple, KindDict:
 		return st.collect(v)
+	case KindString:
+		items, err := st.collect(v)
+		for i := range items {
+			items[i].safe = v.safe
+		}
+		return items, err
 	case KindUndefined:
 		if strict(v) {
 			return nil, st.useUndefined(v)

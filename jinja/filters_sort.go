@@ -85,7 +85,7 @@ func filterSort(c *Call) (Value, error) {
 	if a[3].kind == KindString {
 		paths = nil
 		for part := range strings.SplitSeq(a[3].text(), ",") {
-			paths = append(paths, pathOf(part))
+			paths = append(paths, pathOf(part, a[3].literal))
 		}
 	}
 	keys := make([]Value, len(items))

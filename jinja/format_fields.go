@@ -11,6 +11,8 @@ type fieldFormatter struct {
 	args   []Value
 	lookup func(name string) (Value, bool, error)
 	safe   bool
+	// literal tells that the text is written in the template.
+	literal bool
 	// auto is the number of the next field without a name, or -1 after a
 	// field with a number.
 	auto int
@@ -18,7 +20,7 @@ type fieldFormatter struct {
 }
 
 func strFormat(c *Call, self Value) (Value, error) {
-	f := &fieldFormatter{st: c.st, args: c.Args, safe: self.safe}
+	f := &fieldFormatter{st: c.st, args: c.Args, safe: self.safe, literal: self.literal}
 	f.lookup = func(name string) (Value, bool, error) {
 		v, ok := c.kwarg(name)
 		return v, ok, nil
@@ -31,7 +33,7 @@ func strFormatMap(c *Call, self Value) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	f := &fieldFormatter{st: c.st, safe: self.safe}
+	f := &fieldFormatter{st: c.st, safe: self.safe, literal: self.literal}
 	f.lookup = func(name string) (Value, bool, error) { return c.st.itemOf(a[0], String(name)) }
 	return f.run(self)
 }
@@ -213,7 +215,11 @@ func (f *fieldFormatter) value(name string) (Value, error) {
 			}
 			holder := v
 			if v, ok, err = f.st.attribute(v, attr); err == nil && !ok {
-				err = failf(ErrUndefined, "'%s' object has no attribute '%s'", typeName(holder), attr)
+				shown := "of that name"
+				if f.literal {
+					shown = "'" + attr + "'"
+				}
+				err = failf(ErrUndefined, "'%s' object has no attribute %s", typeName(holder), shown)
 			}
 		} else {
 			stop := strings.IndexByte(rest, ']')
@@ -259,7 +265,11 @@ func (f *fieldFormatter) argument(name string) (Value, error) {
 	}
 	v, ok, err := f.lookup(name)
 	if err == nil && !ok {
-		err = failf(ErrLookup, "the format field '%s' is missing", name)
+		what := "a format field"
+		if f.literal {
+			what = "the format field '" + name + "'"
+		}
+		err = failf(ErrLookup, "%s is missing", what)
 	}
 	return v, err
 }

@@ -8,9 +8,10 @@ import (
 
 // percent is one run of the % operator on a text.
 type percent struct {
-	st   *state
-	safe bool // the text is safe, so that arguments are escaped
-	arg  Value
+	st      *state
+	safe    bool // the text is safe, so that arguments are escaped
+	literal bool // the text is written in the template
+	arg     Value
 	// args are the arguments by position, and next the first unused one.
 	args []Value
 	next int
@@ -27,7 +28,7 @@ type conversion struct {
 
 // formatPercent is Python's % on strings.
 func (st *state) formatPercent(format, arg Value) (Value, error) {
-	p := &percent{st: st, safe: format.safe, arg: arg, args: []Value{arg}}
+	p := &percent{st: st, safe: format.safe, literal: format.literal, arg: arg, args: []Value{arg}}
 	if t, ok := arg.ref.(*tuple); ok {
 		p.args = t.items
 	}
@@ -73,6 +74,14 @@ func (p *percent) text(s string) error {
 	return p.st.use(int64(len(s)))
 }
 
+// named calls a key by its name if messages may show it.
+func (p *percent) named(what, key string) string {
+	if p.literal {
+		return what + " '" + key + "'"
+	}
+	return what
+}
+
 // take returns the next argument.
 func (p *percent) take() (Value, error) {
 	if p.next >= len(p.args) {
@@ -98,7 +107,7 @@ func (p *percent) convert(s string) (rest string, keyed bool, err error) {
 			return "", false, err
 		}
 		if !found {
-			return "", false, failf(ErrLookup, "the format key '%s' is missing", key)
+			return "", false, failf(ErrLookup, "%s is missing", p.named("the format key", key))
 		}
 		value, keyed, s = item, true, tail
 	}

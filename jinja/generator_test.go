@@ -17,6 +17,10 @@ type templateGen struct {
 	macros int
 }
 
+func newGen(seed uint64) *templateGen {
+	return &templateGen{rand: rand.New(rand.NewPCG(seed, 7))}
+}
+
 var generatorContext = func() []byte {
 	raw, err := os.ReadFile("testdata/oracle-context.json")
 	if err != nil {
@@ -38,7 +42,7 @@ func (g *templateGen) request() request {
 		r.Options.LinePrefix, r.Options.LineNote = pick(".", "#", "%", "%%"), pick(";.", "##", "//", "")
 	}
 	parts := map[string]bool{}
-	main := g.body(3 + g.rand.IntN(5))
+	main := g.body(1 + g.rand.IntN(3))
 	switch g.rand.IntN(10) {
 	case 0, 1:
 		main = "{% extends " + pick(`"base"`, `"base"`, `"mid"`) + " %}" + g.blocks() + main
@@ -133,7 +137,7 @@ func (g *templateGen) statement() string {
 	case 11:
 		return g.macro()
 	case 12:
-		return g.tag("include " + g.pick("'inc'", "'nope' ignore missing", "['nope', 'inc']", "'inc' without context") + "")
+		return g.tag("include " + g.pick("'inc'", "'nope' ignore missing", "['nope', 'inc']"))
 	case 13:
 		return g.tag("autoescape "+g.pick("true", "false", "n", "z")) + g.body(2) + g.tag("endautoescape")
 	case 14:
@@ -141,7 +145,7 @@ func (g *templateGen) statement() string {
 	case 15:
 		return g.pick("{# note #}", "{#- note -#}", "{# a\nb #}\n", "{% raw %}{{ x }}{% endraw %}", "{%- raw -%} {% if %} {%- endraw %}", "  {% raw %}\n a {% endraw -%}\n", "{#+ x +#}\n")
 	case 16:
-		return g.tag("do l.append(" + g.expr(1) + ")")
+		return g.tag("do [].append(" + g.expr(1) + ")")
 	}
 	return g.output() + g.text()
 }
@@ -164,15 +168,15 @@ func (g *templateGen) elses() string {
 func (g *templateGen) loop() string {
 	head := "for " + g.pick("i", "x", "y") + " in " + g.list(2)
 	if g.chance(5) {
-		head = "for k, v in " + g.pick("d.items()", "d|dictsort", "[(1, 2), (3, 4)]", "nest|items", "users|groupby('grp')")
+		head = "for k, v in " + g.pick("d.items()", "{'b': 1, 'a': 2}|dictsort", "[(1, 2), (3, 4)]", "nest|items", "users|groupby('grp')")
 	}
 	if g.chance(4) {
-		head += " if " + g.pick("i", "loop", "x is odd", "y", "i is string", g.expr(1))
+		head += " if " + g.pick("i", "x is string", "y", "i is string", g.expr(1))
 	}
 	g.loops++
 	body := g.body(1 + g.rand.IntN(2))
 	if g.chance(2) {
-		body += "{{ loop." + g.pick("index", "index0", "revindex", "revindex0", "first", "last", "length", "depth", "previtem", "nextitem", "cycle('a', 'b')", "changed(i)", "nope") + " }}"
+		body += "{{ loop." + g.pick("index", "index0", "revindex", "revindex0", "first", "last", "length", "depth", "previtem", "nextitem", "cycle('a', 'b')", "changed(i)") + " }}"
 	}
 	if g.chance(5) {
 		body += g.tag("if "+g.expr(1)) + g.tag(g.pick("break", "continue")) + g.tag("endif") + g.body(1)
@@ -188,10 +192,10 @@ func (g *templateGen) loop() string {
 func (g *templateGen) macro() string {
 	g.macros++
 	name := fmt.Sprintf("m%d", g.rand.IntN(3))
-	args := g.pick("", "a", "a, b=1", "a=x, b=a", "i, x=5")
-	body := g.body(2) + g.pick("", "{{ a }}", "{{ varargs }}", "{{ kwargs }}", "{{ caller() }}", "{{ caller(a) if caller is defined }}", "{{ i }}{{ x }}")
+	args := g.pick("a", "a, b=1", "a=x, b=a", "i, x=5")
+	body := g.body(2) + g.pick("", "{{ a }}", "{{ varargs }}", "{{ varargs }}{{ kwargs }}", "{{ caller(1) if caller is defined }}", "{{ caller(a) if caller }}", "{{ i }}{{ x }}")
 	s := g.tag("macro "+name+"("+args+")") + body + g.tag("endmacro")
-	call := name + "(" + g.pick("", "1", "1, 2", "a=3", g.expr(1), "*l", "**{'a': 1}") + ")"
+	call := name + "(" + g.pick("", "1", "1", g.expr(1), g.expr(1), "*l", "a=1") + ")"
 	if g.chance(2) {
 		return s + g.tag("call"+g.pick("", "(x)", "(x=1)")+" "+call) + g.body(1) + "{{ x }}" + g.tag("endcall")
 	}
@@ -199,35 +203,37 @@ func (g *templateGen) macro() string {
 }
 
 func (g *templateGen) output() string {
-	return "{{" + g.pick("", "", "", "-") + " " + g.expr(3) + " " + g.pick("", "", "", "-") + "}}"
+	return "{{" + g.pick("", "", "", "-") + " " + g.expr(1+g.rand.IntN(2)) + " " + g.pick("", "", "", "-") + "}}"
 }
+
+// wild tells whether to write something that is probably wrong.
+func (g *templateGen) wild() bool { return g.chance(60) }
 
 // expr writes an expression of any type.
 func (g *templateGen) expr(depth int) string {
 	if depth <= 0 {
 		return g.atom()
 	}
-	switch g.rand.IntN(16) {
+	switch g.rand.IntN(15) {
 	case 0, 1:
 		return g.number(depth)
-	case 2, 3, 4:
+	case 2, 3, 4, 5:
 		return g.str(depth)
-	case 5, 6:
+	case 6, 7, 8:
 		return g.list(depth)
-	case 7:
+	case 9:
 		return g.dict(depth)
-	case 8, 9:
+	case 10, 11:
 		return g.boolean(depth)
-	case 10:
-		return "(" + g.expr(depth-1) + ")"
-	case 11:
-		return g.expr(depth-1) + " if " + g.expr(depth-1) + g.pick(" else "+g.expr(depth-1), "")
 	case 12:
-		return g.expr(depth-1) + g.pick(".", "|attr('", ".x.") + "q" + g.pick("", "')")
+		return "(" + g.expr(depth-1) + ")"
 	case 13:
-		return "(" + g.expr(depth-1) + ") ~ " + g.expr(depth-1)
+		return g.expr(depth-1) + " if " + g.expr(depth-1) + " else " + g.expr(depth-1)
 	}
-	return g.atom() + g.anyFilter(depth)
+	if g.wild() {
+		return g.atom() + g.pick(".q", "|attr('q')", ".x.q", "()", "[x]", "|nosuch", " is nosuch", g.anyFilter(), "|int|upper|first")
+	}
+	return "(" + g.expr(depth-1) + ") ~ " + g.atom()
 }
 
 func (g *templateGen) atom() string {
@@ -237,81 +243,115 @@ func (g *templateGen) atom() string {
 
 func (g *templateGen) number(depth int) string {
 	if depth <= 0 {
-		return g.pick("1", "2", "0", "7", "n", "neg", "f", "-3", "2.5", "big", "true", "1e3", "0.1", "10", "l|length", "z")
+		return g.pick("1", "2", "5", "7", "n", "neg", "f", "-3", "2.5", "big", "true", "1e3", "0.1", "10", "l|length", "z")
 	}
 	switch g.rand.IntN(5) {
 	case 0, 1:
-		return g.number(depth-1) + " " + g.pick("+", "-", "*", "/", "//", "%") + " " + g.number(depth-1)
+		return g.number(depth-1) + " " + g.pick("+", "-", "*") + " " + g.number(depth-1)
 	case 2:
-		return g.number(depth-1) + " ** " + g.pick("2", "3", "0", "-1", "0.5")
+		return g.number(depth-1) + " " + g.pick("/ 2", "/ 3", "// 3", "// -2", "% 7", "% -3", "% 1.5", "// 0.5", "** 2", "** 3", "** -2", "** 7", "/ 0.3")
 	case 3:
-		return "(" + g.number(depth-1) + ")" + g.pick("|abs", "|round", "|round(1)", "|int", "|float", "|round(0, 'floor')", "|filesizeformat", "|string")
+		return "(" + g.number(depth-1) + ")" + g.pick("|abs", "|round", "|round(1)", "|int", "|float", "|round(0, 'floor')", "|filesizeformat", "|string", "|round(-1)", "|int|string|length")
 	}
-	return g.list(depth-1) + g.pick("|length", "|sum", "|first", "|last", "|max", "|min", "|count")
+	return g.ints(depth-1) + g.pick("|length", "|sum", "|first", "|last", "|max", "|min", "|count")
 }
 
 func (g *templateGen) str(depth int) string {
 	if depth <= 0 {
-		return g.pick("s", "html", "uni", "multi", "e", "'abc'", "\"it's\"", "'<i>'|safe", "long", "'%s-%s'", "'1'", "'x\\ny'")
+		return g.pick("s", "html", "uni", "multi", "e", "'abc'", "\"it's\"", "'<i>'|safe", "long", "'1'", "'x\\ny'", "'a,b'", "'-5'", "' 1.5 '")
 	}
 	x := g.str(depth - 1)
 	switch g.rand.IntN(7) {
 	case 0:
-		return x + g.pick(" + ", " ~ ") + g.str(depth-1)
+		return x + " ~ " + g.str(depth-1)
 	case 1:
-		return x + "[" + g.pick("0", "-1", "1:", ":3", "::-1", "1:4:2", "-3:", "99") + "]"
+		return "(" + x + ")[" + g.pick("0", "-1", "1:", ":3", "::-1", "1:4:2", "-3:", "99") + "]|string"
 	case 2:
-		return "(" + x + ")." + g.pick("upper()", "lower()", "title()", "strip()", "split()", "split(' ', 1)", "replace('a', 'b')", "find('l')",
-			"startswith('h')", "center(12)", "zfill(8)", "splitlines()", "partition(' ')", "rsplit('l', 1)", "swapcase()", "capitalize()", "isalpha()",
-			"count('l')", "join(ls)", "lstrip('<h')", "expandtabs()", "format(1, 2)", "encode is defined", "istitle()", "ljust(9, '.')")
+		return "(" + x + ")." + g.pick("upper()", "lower()", "title()", "strip()", "split()|join('/')", "split(' ', 1)|last", "replace('a', 'b')", "find('l')|string",
+			"startswith('h')|string", "center(12)", "zfill(8)", "splitlines()|join('|')", "partition(' ')|join", "rsplit('l', 1)|first", "swapcase()", "capitalize()", "isalpha()|string",
+			"count('l')|string", "join(ls)", "lstrip('<h')", "expandtabs()", "istitle()|string", "ljust(9, '.')", "rpartition('l')[1]", "casefold()", "removeprefix('h')")
 	case 3:
-		return "(" + x + ") % " + g.pick("1", "(1, 2)", "n", "('a', x)", "{'a': 1}", "html", "[1]")
+		return g.pick("'%s-%s'", "'%5s|%-5s'", "'<%s>%r'", "'%(a)s'", "'{}'") + g.pick(" % (1, 2)", " % ('a', html)", "|format(1, html)", " % {'a': 1}", ".format(html, 1)")
 	}
-	return x + g.strFilter()
+	return "(" + x + ")" + g.strFilter()
 }
 
 func (g *templateGen) strFilter() string {
-	return g.pick("|upper", "|lower", "|title", "|capitalize", "|trim", "|e", "|escape", "|forceescape", "|safe", "|striptags", "|length", "|reverse",
+	if g.wild() {
+		return g.anyFilter()
+	}
+	return g.pick("|upper", "|lower", "|title", "|capitalize", "|trim", "|e", "|escape", "|forceescape", "|safe", "|striptags", "|length|string", "|reverse",
 		"|replace('l', 'L')", "|replace('<', '>', 1)", "|center(20)", "|truncate(8)", "|truncate(8, true, '!')", "|wordwrap(6)", "|wordwrap(4, false)",
-		"|wordcount", "|indent", "|indent(2, true)", "|indent('>', blank=true)", "|urlencode", "|tojson", "|list", "|first", "|last", "|int", "|float", "|string",
-		"|default('d', true)", "|format(1, 'b')", "|urlize", "|pprint", "|batch(3)|list", "|unique|join", "|sort|join", "|max", "|int(7, 16)", "|upper|e|title",
-		"|d", "|join('-')", "|map('upper')|join", "|xmlattr")
+		"|wordcount|string", "|indent", "|indent(2, true)", "|indent('>', blank=true)", "|urlencode", "|tojson", "|list|string", "|first|string", "|last|string", "|int|string", "|float|string", "|string",
+		"|default('d', true)", "|urlize", "|pprint", "|batch(3)|list|string", "|unique|join", "|sort|join", "|int(7, 16)|string", "|upper|e|title",
+		"|d", "|join('-')", "|map('upper')|join", "|trim('<h')", "|wordwrap(9, true, '<')", "|replace('b', html)", "|reverse|list|string")
+}
+
+// ints, strs and users write lists of one type.
+func (g *templateGen) ints(depth int) string {
+	if depth <= 0 {
+		return g.pick("l", "range(3)", "range(1, 8, 3)", "[1, 2, 2]", "(3, 1)", "[n, neg, f]", "d.values()|list", "[5]", "[big, 1, true]")
+	}
+	x := "(" + g.ints(depth-1) + ")"
+	return x + g.pick("|list", "|sort", "|sort(reverse=true)", "|unique|list", "|reverse|list", "|select('odd')|list + [4]", "|reject('even')|list + [1]", "|map('abs')|list",
+		"|list + [9]", "|list * 2", "[1:]|list or [1]", "[::-1]|list", "|batch(2, 0)|map('sum')|list", "|slice(2)|map('length')|list", "|select('gt', 1)|list or [7]", "|map('round', 1)|list")
+}
+
+func (g *templateGen) strs(depth int) string {
+	if depth <= 0 {
+		return g.pick("ls", "s|list", "['x', 'Y', html]", "s.split()", "users|map(attribute='name')|list", "multi.splitlines()", "d|list", "['<'|safe, '<']", "('a', 'b')|list", "[s]")
+	}
+	x := "(" + g.strs(depth-1) + ")"
+	return x + g.pick("|list", "|sort", "|sort(true)", "|sort(case_sensitive=true)", "|unique|list", "|unique(true)|list", "|reverse|list", "|map('upper')|list", "|map('e')|list", "|map('replace', 'a', '<')|list",
+		"|select('upper')|list + ['q']", "|map('title')|list", "[1:] + ['z']", "|map('length')|map('string')|list", "|map('center', 5)|list", "|batch(2)|map('join')|list", "|groupby(0)|map(attribute='grouper')|list")
+}
+
+func (g *templateGen) records(depth int) string {
+	return g.pick("users", "users|sort(attribute='age')", "users|sort(attribute='age,name')", "users|selectattr('age', 'gt', 26)|list", "users|rejectattr('grp', 'eq', 'x')|list",
+		"users|reverse|list", "users|unique(attribute='grp')|list", "users[1:]", "users|sort(attribute='name', reverse=true)") +
+		g.pick("", "|map(attribute='name')|list", "|groupby('grp')", "|sum(attribute='age')", "|max(attribute='age')", "|join(',', attribute='name')", "|map(attribute='zip', default=0)|list", "|first", "|tojson", "|pprint")
 }
 
 func (g *templateGen) list(depth int) string {
+	switch g.rand.IntN(10) {
+	case 0, 1, 2:
+		return g.ints(depth)
+	case 3, 4, 5:
+		return g.strs(depth)
+	case 6:
+		return g.records(depth)
+	case 7:
+		return g.pick("mixed", "empty", "d", "s", "nest.l", "nope", "tree", "d.items()", "d.keys()")
+	}
 	if depth <= 0 {
-		return g.pick("l", "ls", "mixed", "empty", "users", "d", "range(3)", "range(1, 8, 3)", "[1, 2, 2]", "(3, 1)", "d.items()", "d.keys()", "s", "nest.l", "nope", "tree", "d.values()")
+		return "l"
 	}
-	x := g.list(depth - 1)
-	switch g.rand.IntN(8) {
-	case 0:
+	if g.wild() {
+		return g.atom() + g.anyFilter()
+	}
+	if g.chance(3) {
 		return "[" + g.expr(depth-1) + ", " + g.expr(depth-1) + "]"
-	case 1:
-		return x + g.pick(" + [9]", " * 2", " + (1,)", " + ls")
-	case 2:
-		return "(" + x + ")" + g.pick("[1:]", "[::-1]", "[:2]", "[0]", "[-1]", "['a']", ".0", ".x")
 	}
-	return x + g.listFilter()
+	return "(" + g.list(depth-1) + ")" + g.listFilter()
 }
 
+// listFilter writes filters that work on lists with any elements and yield
+// something to iterate over.
 func (g *templateGen) listFilter() string {
-	return g.pick("|list", "|sort", "|sort(reverse=true)", "|sort(attribute='age')", "|unique|list", "|reverse|list", "|map('string')|list", "|map(attribute='name')|list",
-		"|map('upper')|list", "|select('odd')|list", "|reject('none')|list", "|select|list", "|selectattr('age', 'gt', 26)|list", "|rejectattr('grp')|list",
-		"|batch(2)|list", "|batch(2, 0)|list", "|slice(2)|list", "|slice(2, 'f')|list", "|groupby('grp')", "|join(', ')", "|join", "|first", "|last", "|length",
-		"|sum", "|max", "|min", "|dictsort", "|items|list", "|tojson", "|pprint", "|string", "|default([], true)", "|map('default', 1)|list", "|map(attribute='v', default=0)|list",
-		"|select('string')|list", "|select('in', [1, 'a'])|list", "|map('length')|list", "|join('<')", "|random is defined", "|max(attribute='age')", "|sum(attribute='age')",
-		"|join(attribute='name')", "|sort(case_sensitive=true)", "|sort(attribute='age,name')|map(attribute='name')|list")
+	return g.pick("|list", "|reverse|list", "|map('string')|list", "|select|list", "|reject('none')|list", "|batch(2)|list", "|batch(2, 0)|list", "|slice(2)|list", "|slice(2, 'f')|list",
+		"|join(', ')", "|join", "|tojson", "|pprint", "|string", "|default([], true)", "|map('default', 1)|list", "|select('string')|list", "|select('in', [1, 'a'])|list", "|join('<')",
+		"|map('e')|list", "|map('pprint')|join", "|map('tojson')|list", "|list|length|string", "|list|first|string", "|list|last|string", "|rejectattr('grp')|list", "|selectattr('nope', 'undefined')|list")
 }
 
 func (g *templateGen) dict(depth int) string {
 	if depth <= 0 {
-		return g.pick("d", "ed", "nest", "users[0]", "{}", "{'a': 1}", "{1: 2}")
+		return g.pick("d", "ed", "nest", "users[0]", "{}", "{'a': 1}", "{1: 2}", "dict(a=1, b=s)")
 	}
 	if g.chance(2) {
-		return "{" + g.expr(depth-1) + ": " + g.expr(depth-1) + ", 'k': " + g.expr(depth-1) + "}"
+		return "{" + g.pick("'a'", "n", "s", "'x' ~ n", "none", "(1, 2)") + ": " + g.expr(depth-1) + ", 'k': " + g.expr(depth-1) + "}"
 	}
-	return g.dict(depth-1) + g.pick(".a", "['b']", ".get('a')", ".get('zz', 5)", ".items()|list", ".keys()|list", "|dictsort", "|dictsort(by='value')", "|items|list", "|length", "|tojson",
-		"|tojson(2)", "|list", "|xmlattr", "|urlencode", "|pprint", ".copy()", "|first", "|join", "|map('upper')|list", ".name", "|string", ".x.y.z", ".pop('a', 0)", "|max")
+	return "(" + g.dict(depth-1) + ")" + g.pick(".a", "['b']", ".get('a')", ".get('zz', 5)", ".items()|list", ".keys()|list", "|items|list", "|length", "|list", "|pprint", ".copy()",
+		"|first", "|join", ".name", "|string", ".pop('a', 0)", ".values()|list", ".keys()|map('string')|sort", "|urlencode")
 }
 
 func (g *templateGen) boolean(depth int) string {
@@ -319,25 +359,26 @@ func (g *templateGen) boolean(depth int) string {
 		return g.pick("true", "false", "t", "no", "x is defined", "nope is defined", "1 == 1.0", "none is none")
 	}
 	a, b := g.expr(depth-1), g.expr(depth-1)
-	switch g.rand.IntN(6) {
+	switch g.rand.IntN(7) {
 	case 0:
 		return "not " + a
 	case 1:
 		return a + g.pick(" and ", " or ") + b
 	case 2:
-		return a + " " + g.pick("==", "!=", "==", "<", "<=", ">", ">=") + " " + b
+		return a + " " + g.pick("==", "!=") + " " + b
 	case 3:
-		return a + g.pick(" in ", " not in ") + g.list(depth-1)
+		return a + g.pick(" in ", " not in ") + "(" + g.list(depth-1) + ")|list"
 	case 4:
 		return g.number(depth-1) + " < " + g.number(depth-1) + " <= " + g.number(depth-1)
+	case 5:
+		return g.str(depth-1) + g.pick(" < ", " >= ") + g.str(depth-1)
 	}
-	return a + g.pick(" is ", " is not ") + g.pick("defined", "undefined", "none", "string", "number", "mapping", "sequence", "iterable", "callable", "odd", "even",
-		"divisibleby 2", "true", "false", "boolean", "integer", "float", "lower", "upper", "escaped", "in l", "sameas none", "eq 1", "gt 2", "filter", "test", "ne b")
+	return a + g.pick(" is ", " is not ") + g.pick("defined", "undefined", "none", "string", "number", "mapping", "sequence", "iterable", "callable",
+		"true", "false", "boolean", "integer", "float", "lower", "upper", "escaped", "in l", "sameas none", "eq 1", "ne b")
 }
 
-func (g *templateGen) anyFilter(depth int) string {
-	if g.chance(2) {
-		return g.strFilter()
-	}
-	return g.listFilter()
+// anyFilter writes a filter that may not fit.
+func (g *templateGen) anyFilter() string {
+	return g.pick("|dictsort", "|dictsort(by='value')", "|items|list", "|xmlattr", "|sum", "|max", "|min", "|sort", "|abs", "|round", "|format(1)", "|filesizeformat", "|groupby('grp')", "|unique|list",
+		"|indent", "|wordwrap(5)", "|truncate(3)", "|batch(0)|list", "|slice(0)|list", "|float", "|int", "|tojson", "|replace(1, 2)", "|join(1)", "|random is defined", "|length", "|first", "|last", "|map('x')|list")
 }

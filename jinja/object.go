@@ -121,8 +121,9 @@ func (f *function) reprText() string {
 // undefined says what was looked for when nothing was found.
 type undefined struct {
 	hint string
-	// name is what is missing; shown is how messages may call it, which
-	// differs if the name was computed and could be a secret.
+	// name is what is missing; shown is how messages may call it: by
+	// itself, by the expression in brackets that it was computed with, or
+	// not at all if it is empty.
 	name  Value
 	shown string
 	// holder is what it was looked for in; without one, the variables.
@@ -166,6 +167,11 @@ func (st *state) useUndefined(v Value) error {
 		if u.context != nil {
 			e.Keys = st.names(u.context)
 		}
+	case u.shown == "" || u.shown[0] == '[':
+		e.Name = ""
+		e.Message = strings.TrimSpace("'" + objectTypeName(u.holder) + "' has no such element " + u.shown)
+		e.Keys = st.keyNames(u.holder)
+		return e
 	case u.name.kind == KindString:
 		e.Message = "'" + objectTypeName(u.holder) + "' has no attribute '" + u.shown + "'"
 		e.Keys = st.keyNames(u.holder)

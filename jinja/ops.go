@@ -234,6 +234,9 @@ func floatPow(x, y float64) (Value, error) {
 		return Value{}, failf(ErrValue, "a negative number raised to a fraction is not a real number")
 	}
 	f := math.Pow(x, y)
+	if x != 0 && f != 0 && !math.IsInf(x, 0) && !math.IsInf(y, 0) && !math.IsNaN(f) {
+		f = math.Copysign(pow(math.Abs(x), y), f)
+	}
 	if math.IsInf(f, 0) && !math.IsInf(x, 0) && !math.IsInf(y, 0) {
 		return Value{}, failf(ErrOverflow, "(34, 'Numerical result out of range')")
 	}

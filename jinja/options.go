@@ -71,13 +71,13 @@ type Options struct {
 // Limits bound the work of one rendering. A template that goes over one of
 // them ends with an [*Error] of kind [ErrLimit].
 type Limits struct {
-	// Steps counts nodes evaluated and elements visited; 50 million if zero.
+	// Steps counts nodes evaluated and elements visited; 5 million if zero.
 	Steps int64
-	// Output is the size of the result in bytes; 64 MiB if zero.
+	// Output is the size of the result in bytes; 32 MiB if zero.
 	Output int
 	// Memory is the number of bytes that expressions may build in strings,
 	// lists and numbers, without credit for what is no longer used;
-	// 512 MiB if zero.
+	// 128 MiB if zero.
 	Memory int64
 	// Depth is how deep includes, macros, blocks and recursive loops may
 	// nest; 200 if zero.
@@ -85,9 +85,9 @@ type Limits struct {
 }
 
 const (
-	defaultSteps  = 50_000_000
-	defaultOutput = 64 << 20
-	defaultMemory = 512 << 20
+	defaultSteps  = 5_000_000
+	defaultOutput = 32 << 20
+	defaultMemory = 128 << 20
 	defaultDepth  = 200
 )
 

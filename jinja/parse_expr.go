@@ -177,10 +177,12 @@ func (p *parser) primary() expr {
 		for p.is(tokString) {
 			b.WriteString(p.next().text)
 		}
-		return &constNode{p.spanFrom(t.start), String(b.String())}
+		return &constNode{p.spanFrom(t.start), Value{kind: KindString, ref: b.String(), literal: true}}
 	case tokInteger:
 		p.next()
-		return &constNode{at, BigInt(t.big)}
+		n := BigInt(t.big)
+		n.literal = true
+		return &constNode{at, n}
 	case tokFloat:
 		p.next()
 		return &constNode{at, Float(t.float)}
@@ -326,7 +328,9 @@ func (p *parser) subscript(x expr, start int) expr {
 		case tokName:
 			return &attrNode{p.spanFrom(start), x, t.text}
 		case tokInteger:
-			return &itemNode{p.spanFrom(start), x, &constNode{span{t.start, t.end}, BigInt(t.big)}}
+			n := BigInt(t.big)
+			n.literal = true
+			return &itemNode{p.spanFrom(start), x, &constNode{span{t.start, t.end}, n}}
 		}
 		p.failAt(span{t.start, t.end}, "expected name or number")
 	}

@@ -65,6 +65,9 @@ type Value struct {
 	kind Kind
 	// safe marks a string that needs no escaping.
 	safe bool
+	// literal marks what is written in the template, which messages may
+	// show.
+	literal bool
 }
 
 // Pair is a key and its value.
@@ -176,6 +179,19 @@ func (v Value) Tag() Tag { return v.tag }
 
 // Kind returns the type of v.
 func (v Value) Kind() Kind { return v.kind }
+
+// shown is how messages may call a key: "" if it was computed and could be a
+// secret.
+func (v Value) shown() string {
+	if !v.literal {
+		return ""
+	}
+	if v.kind == KindInt {
+		s, _ := intText(v)
+		return s
+	}
+	return v.text()
+}
 
 // isMissing tells the zero Value, which stands for "nothing there yet", from
 // an undefined value that knows its name.
