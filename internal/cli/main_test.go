@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"os/user"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -51,7 +52,7 @@ func facs() {
 }
 
 // steady replaces what differs from run to run by what does not: a digest by its number in the order of
-// appearance, which all commands of a script share, a fingerprint by dots, and the work folder by $WORK.
+// appearance, which all commands of a script share, a fingerprint by dots, who runs the test by USER, and the work folder by $WORK.
 // Short digests keep their width, so that tables do.
 type steady struct {
 	io.Writer
@@ -64,6 +65,9 @@ func (s *steady) Write(p []byte) (int, error) {
 	text = regexp.MustCompile(`sha256:[0-9a-f]{12,64}`).ReplaceAllStringFunc(text, s.number)
 	text = regexp.MustCompile(`\(secret [a-z]-[0-9a-f]+…\)`).ReplaceAllString(text, "(secret …)")
 	text = regexp.MustCompile(`("secret": ?)"[a-z]-[0-9a-f]+"`).ReplaceAllString(text, `$1"…"`)
+	if me, err := user.Current(); err == nil {
+		text = strings.ReplaceAll(text, fmt.Sprintf("%s (uid %s)", me.Username, me.Uid), "USER")
+	}
 	if _, err := io.WriteString(s.Writer, text); err != nil {
 		return 0, err
 	}
