@@ -1,7 +1,6 @@
 package jinja
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -350,10 +349,4 @@ func (p *parser) closedBody(end string) []stmt {
 	body := p.body(end)
 	p.next()
 	return body
-}
-
-// isSyntaxError tells whether err came from a parser.
-func isSyntaxError(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Kind == ErrSyntax
 }

@@ -60,6 +60,9 @@ func (st *state) slice(x Value, parts [3]Value) (Value, error) {
 	}
 	switch x.kind {
 	case KindUndefined:
+		if UndefinedMode(x.num) == UndefinedChainable {
+			return x, nil
+		}
 		return Value{}, st.useUndefined(x)
 	case KindString:
 		return st.sliceString(x, parts)
