@@ -70,6 +70,7 @@ func brokenExpressions() []string {
 }
 
 func TestNoTemplateErrorShowsASecret(t *testing.T) {
+	t.Parallel()
 	canary := newCanary(t)
 	beta, _ := canary.read("define/beta.yaml")
 	for _, text := range brokenExpressions() {
