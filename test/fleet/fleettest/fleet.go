@@ -220,21 +220,9 @@ func (f *Fleet) run(ctx context.Context, args ...string) ([]byte, error) {
 	return stdout.Bytes(), nil
 }
 
-// complaint is what the tool itself says in its standard error, or the end of all that is there.
+// complaint is the end of what the tool says in its standard error.
 func complaint(stderr string) string {
 	lines := strings.Split(strings.TrimSpace(stderr), "\n")
-	var own []string
-	for i, line := range lines {
-		if said, ok := strings.CutPrefix(line, "fleet: "); ok {
-			own = append(own, said)
-			if i == len(lines)-1 || !strings.HasPrefix(lines[i+1], "fleet: ") {
-				own = append(own, lines[i+1:]...)
-				break
-			}
-		}
-	}
-	if own == nil {
-		own = lines[max(0, len(lines)-10):]
-	}
-	return strings.Join(own, "\n")
+	end := lines[max(0, len(lines)-10):]
+	return strings.TrimPrefix(strings.Join(end, "\n"), "fleet: ")
 }

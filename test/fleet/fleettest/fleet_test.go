@@ -24,8 +24,7 @@ func ok(t *testing.T, err error) {
 // ssh runs a command on a host by SSH, over a connection of its own.
 func ssh(t *testing.T, f *Fleet, target, command string) (string, error) {
 	t.Helper()
-	out, err := f.Command(t.Context(), nil, "ssh", "-o", "ConnectTimeout=3", "-o", "ServerAliveInterval=1",
-		"-o", "ServerAliveCountMax=3", target, command).CombinedOutput()
+	out, err := f.Command(t.Context(), nil, "ssh", target, command).CombinedOutput()
 	return strings.TrimSpace(string(out)), err
 }
 
@@ -36,10 +35,16 @@ func wantSSH(t *testing.T, f *Fleet, target, command, want string) {
 	}
 }
 
-func wantSilence(t *testing.T, f *Fleet, target string) {
+// greet waits so many seconds, at most, for the first line that a host's sshd sends.
+func greet(t *testing.T, f *Fleet, host, seconds string) error {
 	t.Helper()
-	if got, err := ssh(t, f, target, "true"); err == nil {
-		t.Fatalf("%s answers: %q", target, got)
+	return f.Command(t.Context(), nil, "timeout", seconds, "bash", "-c", `exec 3<>"/dev/tcp/$0/22" && read -r <&3`, host).Run()
+}
+
+func wantSilence(t *testing.T, f *Fleet, host string) {
+	t.Helper()
+	if err := greet(t, f, host, "1.5"); err == nil {
+		t.Fatalf("%s answers", host)
 	}
 }
 
@@ -139,14 +144,17 @@ func testFiles(t *testing.T, f *Fleet, host Host) {
 
 func testNetwork(t *testing.T, f *Fleet) {
 	ctx := t.Context()
-	ok(t, f.Delay(ctx, "us", 150*time.Millisecond))
+	ok(t, f.Delay(ctx, "us", 200*time.Millisecond))
 	start := time.Now()
-	wantSSH(t, f, "us1", "true", "")
-	// A login takes more round trips than the four that this asks for.
-	if took := time.Since(start); took < 4*300*time.Millisecond {
-		t.Errorf("with 300 ms a round trip, a login took %v", took)
+	ok(t, greet(t, f, "us1", "60"))
+	// Three packets, one after the other, and the last of them may be with the first line.
+	if took := time.Since(start); took < 600*time.Millisecond {
+		t.Errorf("with 200 ms a packet, the first line took %v", took)
 	}
+	ok(t, f.DelayLossy(ctx, "us", 0, 0, 100))
+	wantSilence(t, f, "us1")
 	ok(t, f.Delay(ctx, "us", 0))
+	wantSSH(t, f, "us1", "true", "")
 
 	ok(t, f.Cut(ctx, "eu", "us"))
 	reach := "timeout 2 bash -c 'exec 3<>/dev/tcp/us1/22'"
@@ -178,6 +186,13 @@ func testPower(t *testing.T, f *Fleet) {
 	}
 	ok(t, f.Start(ctx, "eu1"))
 	wantSSH(t, f, "deploy@eu1", "cat file; systemctl is-system-running", "here\nrunning")
+	ok(t, f.In(ctx, "eu1", "systemctl", "poweroff").Run())
+	for host, err := f.Host(ctx, "eu1"); host.State != "down"; host, err = f.Host(ctx, "eu1") {
+		ok(t, err)
+		time.Sleep(100 * time.Millisecond)
+	}
+	ok(t, f.Start(ctx, "eu1"))
+	wantSSH(t, f, "deploy@eu1", "cat file", "here")
 	ok(t, f.Freeze(ctx, "us1"))
 	wantSilence(t, f, "us1")
 	ok(t, f.Thaw(ctx, "us1"))

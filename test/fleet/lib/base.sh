@@ -102,7 +102,7 @@ find_base() {
   flock "$lock"
   if [[ ! -d $base ]]; then
     rm -rf --one-file-system "$cache/new"
-    build_base "$cache/new" || die "cannot build the base of the hosts in $cache"
+    build_base "$cache/new" # never after || or in a condition: bash would go on after an error in it
     mv "$cache/new" "$base"
   fi
   exec {lock}>&-
