@@ -112,7 +112,7 @@ func planText(page *ui.Page, in facsimile.Instance, doc planDocument, all bool) 
 		page.Line("%s", page.Good("Nothing to do: every node has this release."))
 		return
 	}
-	page.Line("%d to add, %d to change, %d to remove, on %d of %s.", add, change, remove, nodes, ui.Count(len(doc.Nodes), "node"))
+	page.Line("%d to add, %d to change, %d to remove, on %d of %d nodes.", add, change, remove, nodes, len(doc.Nodes))
 }
 
 func paths(page *ui.Page, sign string, list []string, most int) {

@@ -121,7 +121,7 @@ func resultText(page *ui.Page, in facsimile.Instance, r project.Result) {
 	}
 	page.Indented("  ", rows)
 	if r.Result == endDone {
-		page.Line("%s runs %s on %d of %s (epoch %d).", page.Bold(string(in)), r.Digest.Short(), done, ui.Count(len(r.Nodes), "node"), r.Epoch)
+		page.Line("%s runs %s on %d of %d nodes (epoch %d).", page.Bold(string(in)), r.Digest.Short(), done, len(r.Nodes), r.Epoch)
 		return
 	}
 	page.Line("%s: %s.", page.Bold(string(in)), endingText(page, string(r.Result)))

@@ -51,7 +51,7 @@ type app struct {
 func Run(ctx context.Context, env Env) int {
 	a := newApp(env)
 	root := newRoot(a)
-	root.SetArgs(env.Args)
+	root.SetArgs(append([]string{}, env.Args...)) // cobra takes nil for those of the process
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return int(facsimile.Done)
@@ -139,5 +139,8 @@ func newRoot(a *app) *cobra.Command {
 		}
 	}
 	root.AddCommand(newSupervise(a))
+	for name, words := range map[string][]string{"output": {"text", "json"}, "color": {"auto", "always", "never"}} {
+		_ = root.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+	}
 	return root
 }
