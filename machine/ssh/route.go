@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -56,6 +57,12 @@ func (d *Dialer) route(ctx context.Context, t machine.Target) (route, error) {
 	defer lazy.mu.Unlock()
 	if lazy.route != nil {
 		return lazy.route, nil
+	}
+	for _, f := range t.Identity {
+		// ssh would only go on without it.
+		if _, err := os.Stat(f); err != nil && !strings.HasPrefix(f, "~") {
+			return nil, facsimile.Errorf(facsimile.BadInput, "node %s: cannot read the key to log in with: %w", t.Name, err)
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, resolving)
 	defer cancel()
