@@ -72,14 +72,13 @@ func (st *state) equalAt(a, b Value, depth int) (bool, error) {
 	if depth == 0 {
 		return false, failf(ErrLimit, "values nest too deeply to be compared")
 	}
-	if a.kind == KindUndefined || b.kind == KindUndefined {
+	switch {
+	case a.kind == KindUndefined || b.kind == KindUndefined:
 		return st.equalUndefined(a, b)
-	}
-	if a.isNumber() && b.isNumber() {
+	case a.isNumber() && b.isNumber():
 		order, ok := compareNumbers(a, b)
 		return ok && order == 0, nil
-	}
-	if a.kind != b.kind {
+	case a.kind != b.kind:
 		return false, nil
 	}
 	switch a.kind {
@@ -92,12 +91,18 @@ func (st *state) equalAt(a, b Value, depth int) (bool, error) {
 	case KindDict:
 		return st.equalDicts(a, b, depth)
 	}
-	if x, ok := a.ref.(*rangeObject); ok {
+	return st.equalObjects(a, b)
+}
+
+// equalObjects compares ranges and views by what is in them, and everything
+// else by identity.
+func (st *state) equalObjects(a, b Value) (bool, error) {
+	switch x := a.ref.(type) {
+	case *rangeObject:
 		if y, ok := b.ref.(*rangeObject); ok {
 			return x.equal(y), nil
 		}
-	}
-	if x, ok := a.ref.(*dictView); ok {
+	case *dictView:
 		if y, ok := b.ref.(*dictView); ok && x.what != dictValues {
 			return st.equalViews(x, y)
 		}
@@ -288,20 +293,8 @@ func (st *state) orderItems(op compareOp, a, b Value, depth int) (bool, error) {
 // contains is Python's "item in v".
 func (st *state) contains(v, item Value) (bool, error) {
 	switch v.kind {
-	case KindString:
-		if item.kind == KindUndefined && strict(item) {
-			return false, st.useUndefined(item)
-		}
-		if item.kind != KindString {
-			return false, failf(ErrType, "'in <string>' requires string as left operand, not %s", typeName(item))
-		}
-		return strings.Contains(v.text(), item.text()), nil
-	case KindDict:
-		if item.kind == KindUndefined && strict(item) {
-			return false, st.useUndefined(item)
-		}
-		_, ok, err := st.dictGet(v, item)
-		return ok, err
+	case KindString, KindDict:
+		return st.containsKey(v, item)
 	}
 	switch r := v.ref.(type) {
 	case *rangeObject:
@@ -329,4 +322,19 @@ func (st *state) contains(v, item Value) (bool, error) {
 			return same, err
 		}
 	}
+}
+
+// containsKey looks for a part of a string or a key of a dict.
+func (st *state) containsKey(v, item Value) (bool, error) {
+	if item.kind == KindUndefined && strict(item) {
+		return false, st.useUndefined(item)
+	}
+	if v.kind == KindDict {
+		_, ok, err := st.dictGet(v, item)
+		return ok, err
+	}
+	if item.kind != KindString {
+		return false, failf(ErrType, "'in <string>' requires string as left operand, not %s", typeName(item))
+	}
+	return strings.Contains(v.text(), item.text()), nil
 }

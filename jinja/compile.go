@@ -126,36 +126,42 @@ func hasExtends(body []stmt) bool {
 // eachStmt calls visit for s and for all statements inside of it.
 func eachStmt(s stmt, visit func(stmt)) {
 	visit(s)
-	each := func(body []stmt) {
-		for _, s := range body {
-			eachStmt(s, visit)
+	for _, body := range bodies(s) {
+		for _, inner := range body {
+			eachStmt(inner, visit)
 		}
 	}
+}
+
+// bodies returns the statements inside of a statement.
+func bodies(s stmt) [][]stmt {
 	switch n := s.(type) {
 	case *ifNode:
-		for _, arm := range n.arms {
-			each(arm.body)
+		out := make([][]stmt, len(n.arms))
+		for i := range n.arms {
+			out[i] = n.arms[i].body
 		}
+		return out
 	case *forNode:
-		each(n.body)
-		each(n.other)
+		return [][]stmt{n.body, n.other}
 	case *setBlockNode:
-		each(n.body)
+		return [][]stmt{n.body}
 	case *macroNode:
-		each(n.body)
+		return [][]stmt{n.body}
 	case *callBlockNode:
-		each(n.macro.body)
+		return [][]stmt{n.macro.body}
 	case *filterBlockNode:
-		each(n.body)
+		return [][]stmt{n.body}
 	case *withNode:
-		each(n.body)
+		return [][]stmt{n.body}
 	case *autoescapeNode:
-		each(n.body)
+		return [][]stmt{n.body}
 	case *blockNode:
-		each(n.body)
+		return [][]stmt{n.body}
 	case *groupNode:
-		each(n.body)
+		return [][]stmt{n.body}
 	}
+	return nil
 }
 
 func (c *compiler) stmts(body []stmt, s *scope) {
@@ -423,87 +429,4 @@ func (c *compiler) blockUse(n *blockNode, s *scope) {
 	if n.scoped {
 		n.locals = s.syms.locals()
 	}
-}
-
-// macro resolves a macro or the body of a call block, which is a function
-// inside the one around it.
-func (c *compiler) macro(n *macroNode, s *scope) {
-	n.fn = newFunc(s.syms.fn)
-	inner := s.inner(n.fn)
-	inner.check = false
-	for _, p := range n.params {
-		inner.syms.param(p.name)
-	}
-	special := findUndeclared(n.body, "caller", "kwargs", "varargs")
-	for i, p := range n.params {
-		if p.name == "caller" && special["caller"] && i < len(n.params)-len(n.defaults) {
-			c.fail(p.span, "When defining macros or call blocks the special \"caller\" argument must be omitted or be given a default.")
-		}
-	}
-	declared := func(name string) bool {
-		for _, p := range n.params {
-			if p.name == name {
-				return true
-			}
-		}
-		return false
-	}
-	use := func(name string, uses *bool, ref *slotRef) {
-		if special[name] && !declared(name) {
-			*uses = true
-			*ref = n.fn.refTo(inner.syms.param(name))
-		}
-	}
-	use("caller", &n.usesCaller, &n.caller)
-	use("kwargs", &n.usesKwargs, &n.kwargs)
-	use("varargs", &n.usesVarargs, &n.varargs)
-	for _, d := range n.defaults {
-		inner.syms.readExpr(d)
-	}
-	inner.syms.readStmts(n.body)
-	for i, p := range n.params {
-		arg := param{name: p.name, ref: inner.ref(p.name)}
-		if k := i - (len(n.params) - len(n.defaults)); k >= 0 {
-			arg.initial = n.defaults[k]
-			c.expr(arg.initial, inner)
-		}
-		n.args = append(n.args, arg)
-	}
-	c.stmts(n.body, inner)
-	n.scope = inner.syms.ops()
-}
-
-func (c *compiler) target(t target, s *scope) {
-	switch n := t.(type) {
-	case *nameNode:
-		n.ref = s.ref(n.name)
-	case *nsNode:
-		n.ref = s.ref(n.name)
-	case *tupleNode:
-		for _, item := range n.items {
-			if t, ok := item.(target); ok {
-				c.target(t, s)
-			}
-		}
-	}
-}
-
-func (c *compiler) expr(x expr, s *scope) {
-	switch n := x.(type) {
-	case *nameNode:
-		n.ref = s.ref(n.name)
-	case *concatNode:
-		n.esc, n.constant = s.esc, isConstant(n)
-	case *condNode:
-		s = s.softened()
-	case *filterNode:
-		if n.fn = c.tmpl.env.filters[n.name]; n.fn == nil && !s.soft {
-			c.fail(n.span, "No filter named '%s'.", n.name)
-		}
-	case *testNode:
-		if n.fn = c.tmpl.env.tests[n.name]; n.fn == nil && !s.soft {
-			c.fail(n.span, "No test named '%s'.", n.name)
-		}
-	}
-	x.walk(func(x expr) { c.expr(x, s) })
 }

@@ -61,19 +61,10 @@ func (e *effects) collectStmt(st stmt, shared bool, s *scope) {
 		for _, arm := range n.arms {
 			e.collect(arm.body, shared, s)
 		}
-	case *forNode:
-		e.collect(n.body, false, s)
-		e.collect(n.other, false, s)
-	case *filterBlockNode:
-		e.collect(n.body, false, s)
-	case *withNode:
-		e.collect(n.body, false, s)
-	case *autoescapeNode:
-		e.collect(n.body, false, s)
-	case *callBlockNode:
-		e.collect(n.macro.body, false, s)
-	case *blockNode:
-		e.collect(n.body, false, s)
+	default:
+		for _, body := range bodies(st) {
+			e.collect(body, false, s)
+		}
 	}
 }
 
@@ -158,30 +149,16 @@ func jumps(body []stmt) bool {
 		switch n := st.(type) {
 		case *jumpNode:
 			return true
-		case *ifNode:
-			for _, arm := range n.arms {
-				if jumps(arm.body) {
-					return true
-				}
-			}
 		case *forNode:
 			if jumps(n.other) {
 				return true
 			}
-		case *setBlockNode:
-			if jumps(n.body) {
-				return true
-			}
-		case *filterBlockNode:
-			if jumps(n.body) {
-				return true
-			}
-		case *withNode:
-			if jumps(n.body) {
-				return true
-			}
-		case *autoescapeNode:
-			if jumps(n.body) {
+			continue
+		case *macroNode, *callBlockNode, *blockNode:
+			continue
+		}
+		for _, inner := range bodies(st) {
+			if jumps(inner) {
 				return true
 			}
 		}

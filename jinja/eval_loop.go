@@ -261,14 +261,6 @@ func (l *loopContext) attr(st *state, name string) (Value, bool, error) {
 
 func (l *loopContext) attrValue(st *state, name string) (Value, bool, error) {
 	switch name {
-	case "index":
-		return Int(int64(l.index)), true, nil
-	case "index0":
-		return Int(int64(l.index - 1)), true, nil
-	case "depth":
-		return Int(int64(l.depth + 1)), true, nil
-	case "depth0":
-		return Int(int64(l.depth)), true, nil
 	case "first":
 		return Bool(l.index == 1), true, nil
 	case "last":
@@ -299,7 +291,23 @@ func (l *loopContext) attrValue(st *state, name string) (Value, bool, error) {
 	case "changed":
 		return objectValue(&method{self: objectValue(l), name: name, fn: loopChanged}), true, nil
 	}
-	return Value{}, false, nil
+	n, ok := l.counter(name)
+	return Int(int64(n)), ok, nil
+}
+
+// counter reads the attributes that only depend on the rounds so far.
+func (l *loopContext) counter(name string) (int, bool) {
+	switch name {
+	case "index":
+		return l.index, true
+	case "index0":
+		return l.index - 1, true
+	case "depth":
+		return l.depth + 1, true
+	case "depth0":
+		return l.depth, true
+	}
+	return 0, false
 }
 
 func loopCycle(c *Call, self Value) (Value, error) {

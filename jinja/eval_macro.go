@@ -1,5 +1,7 @@
 package jinja
 
+import "slices"
+
 // macro is a macro bound to the frame it was defined in.
 type macro struct {
 	node  *macroNode
@@ -88,50 +90,59 @@ func (m *macro) call(c *Call) (Value, error) {
 
 // bind puts the arguments into the slots of the parameters.
 func (m *macro) bind(f *frame, c *Call) error {
-	n := m.node
-	kwargs := c.Kwargs
-	take := func(name string) (Value, bool) {
-		for i, kw := range kwargs {
-			if kw.Name == name {
-				kwargs = append(append([]Named(nil), kwargs[:i]...), kwargs[i+1:]...)
-				return kw.Value, true
-			}
-		}
-		return Value{}, false
-	}
+	n, rest := m.node, c.Kwargs
 	for i, p := range n.args {
 		if i < len(c.Args) {
 			*f.slot(p.ref) = c.Args[i]
-		} else if v, ok := take(p.name); ok {
+			continue
+		}
+		var v Value
+		if v, rest = takeNamed(rest, p.name); !v.isMissing() {
 			*f.slot(p.ref) = v
 		}
 	}
 	if n.usesCaller {
-		caller, ok := take("caller")
-		if !ok || caller.kind == KindNone {
+		var caller Value
+		if caller, rest = takeNamed(rest, "caller"); !isGiven(caller) {
 			caller = c.st.undefinedHint("No caller defined")
 		}
 		*f.slot(n.caller) = caller
 	}
-	if n.usesKwargs {
+	return m.bindRest(f, c, rest)
+}
+
+// takeNamed takes one argument out of a list.
+func takeNamed(kwargs []Named, name string) (Value, []Named) {
+	for i, kw := range kwargs {
+		if kw.Name == name {
+			return kw.Value, slices.Concat(kwargs[:i], kwargs[i+1:])
+		}
+	}
+	return Value{}, kwargs
+}
+
+// bindRest deals with the arguments that no parameter took.
+func (m *macro) bindRest(f *frame, c *Call, kwargs []Named) error {
+	n := m.node
+	switch {
+	case n.usesKwargs:
 		d := newDict(len(kwargs))
 		for _, kw := range kwargs {
 			d.setString(kw.Name, kw.Value)
 		}
 		*f.slot(n.kwargs) = newDictValue(d)
-	} else if len(kwargs) > 0 {
-		if kwargs[0].Name == "caller" {
-			return failf(ErrType, "macro '%s' was invoked with two values for the special caller argument. This is most likely a bug.", n.name)
-		}
+	case len(kwargs) > 0 && kwargs[0].Name == "caller":
+		return failf(ErrType, "macro '%s' was invoked with two values for the special caller argument. This is most likely a bug.", n.name)
+	case len(kwargs) > 0:
 		return failf(ErrType, "macro '%s' takes no keyword argument '%s'", n.name, kwargs[0].Name)
 	}
-	var rest []Value
+	var args []Value
 	if len(c.Args) > len(n.args) {
-		rest = c.Args[len(n.args):]
+		args = c.Args[len(n.args):]
 	}
 	if n.usesVarargs {
-		*f.slot(n.varargs) = Tuple(rest...)
-	} else if rest != nil {
+		*f.slot(n.varargs) = Tuple(args...)
+	} else if args != nil {
 		return failf(ErrType, "macro '%s' takes not more than %d argument(s)", n.name, len(n.args))
 	}
 	return nil

@@ -37,6 +37,7 @@ func (st *state) runRoot(t *Template, ctx *renderContext) error {
 }
 
 func (st *state) renderRoot(t *Template) error {
+	st.out.buf = make([]byte, 0, len(t.src)+len(t.src)/4)
 	return st.runRoot(t, st.newContext(t))
 }
 

@@ -110,39 +110,43 @@ func (st *state) settle(v Value, depth int) (Value, error) {
 	case *tuple:
 		items, err := st.settleAll(r.items, depth)
 		return Value{kind: KindTuple, ref: &tuple{items: items, names: r.names}, tag: v.tag}, err
-	case *list, *sequence:
-		if s, ok := r.(*sequence); ok && st.own[s] == nil {
-			return v, nil
+	case *list, *dict:
+		return st.settleContainer(v, depth)
+	case *sequence, *mapping:
+		if st.own[r] != nil {
+			return st.settleContainer(v, depth)
 		}
+	}
+	return v, nil
+}
+
+// settleContainer copies a list or dict with everything in it settled.
+func (st *state) settleContainer(v Value, depth int) (Value, error) {
+	tag := st.shapeTag(v)
+	if v.kind == KindList {
 		items, err := st.listItems(v)
 		if err != nil {
 			return Value{}, err
 		}
-		tag := st.shapeTag(v)
 		items, err = st.settleAll(items, depth)
 		return List(items...).WithTag(tag), err
-	case *dict, *mapping:
-		if m, ok := r.(*mapping); ok && st.own[m] == nil {
-			return v, nil
-		}
-		d, err := st.dictOf(v)
-		if err != nil {
-			return Value{}, err
-		}
-		out := newDict(d.len())
-		for i := range d.entries {
-			if e := &d.entries[i]; !e.deleted {
-				item, err := st.settle(e.value, depth+1)
-				if err != nil {
-					return Value{}, err
-				}
-				out.set(e.hash, e.key, item)
-			}
-		}
-		out.frozen = true
-		return Value{kind: KindDict, ref: out, tag: st.shapeTag(v)}, nil
 	}
-	return v, nil
+	d, err := st.dictOf(v)
+	if err != nil {
+		return Value{}, err
+	}
+	out := newDict(d.len())
+	for i := range d.entries {
+		if e := &d.entries[i]; !e.deleted {
+			item, err := st.settle(e.value, depth+1)
+			if err != nil {
+				return Value{}, err
+			}
+			out.set(e.hash, e.key, item)
+		}
+	}
+	out.frozen = true
+	return Value{kind: KindDict, ref: out, tag: tag}, nil
 }
 
 func (st *state) settleAll(items []Value, depth int) ([]Value, error) {

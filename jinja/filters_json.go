@@ -182,29 +182,20 @@ func jsonFloat(f float64) string {
 // jsonString writes a string literal in ASCII, without the characters that
 // mean something in HTML.
 func jsonString(s string) string {
+	const special, letters = "\"\\\n\r\t\b\f", `"\nrtbf`
 	var b strings.Builder
 	b.WriteByte('"')
 	for _, r := range s {
 		switch {
-		case r == '"' || r == '\\':
+		case strings.ContainsRune(special, r):
 			b.WriteByte('\\')
-			b.WriteRune(r)
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\r':
-			b.WriteString(`\r`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case r == '\b':
-			b.WriteString(`\b`)
-		case r == '\f':
-			b.WriteString(`\f`)
-		case r == '<' || r == '>' || r == '&' || r == '\'' || r < 0x20 || r >= 0x7f && r < 0x10000:
-			writeHex(&b, 'u', 4, r)
-		case r >= utf8.RuneSelf:
+			b.WriteByte(letters[strings.IndexRune(special, r)])
+		case r >= 0x10000:
 			r -= 0x10000
 			writeHex(&b, 'u', 4, 0xd800+r>>10)
 			writeHex(&b, 'u', 4, 0xdc00+r&0x3ff)
+		case r < 0x20 || r >= 0x7f || strings.ContainsRune("<>&'", r):
+			writeHex(&b, 'u', 4, r)
 		default:
 			b.WriteRune(r)
 		}

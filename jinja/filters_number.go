@@ -31,21 +31,14 @@ func parseInt(s string, base int) (*big.Int, bool) {
 	if negative || strings.HasPrefix(s, "+") {
 		s = s[1:]
 	}
-	prefixes := map[string]int{"0b": 2, "0o": 8, "0x": 16}
-	prefixed := false
-	if len(s) > 1 {
-		if b, ok := prefixes[strings.ToLower(s[:2])]; ok && (base == 0 || base == b) {
-			s, base, prefixed = strings.TrimPrefix(s[2:], "_"), b, true
-		}
-	}
+	s, base, prefixed := cutBase(s, base)
 	if base == 0 {
 		if strings.HasPrefix(s, "0") && strings.Trim(s, "0_") != "" {
 			return nil, false
 		}
 		base = 10
 	}
-	if s == "" || s[0] == '_' && !prefixed || strings.HasSuffix(s, "_") || strings.Contains(s, "__") ||
-		s[0] == '+' || s[0] == '-' {
+	if !prefixed && strings.HasPrefix(s, "_") || !plainDigits(s) {
 		return nil, false
 	}
 	digits := strings.Map(asciiDigit, strings.ReplaceAll(s, "_", ""))
@@ -57,6 +50,23 @@ func parseInt(s string, base int) (*big.Int, bool) {
 		n.Neg(n)
 	}
 	return n, ok
+}
+
+// plainDigits tells whether a number has no second sign, and underscores
+// only between digits.
+func plainDigits(s string) bool {
+	return s != "" && !strings.HasSuffix(s, "_") && !strings.Contains(s, "__") && !strings.ContainsAny(s, "+-")
+}
+
+// cutBase takes the prefix of a base from a number, if that may be there.
+func cutBase(s string, base int) (digits string, newBase int, prefixed bool) {
+	prefixes := map[string]int{"0b": 2, "0o": 8, "0x": 16}
+	if len(s) > 1 {
+		if b, ok := prefixes[strings.ToLower(s[:2])]; ok && (base == 0 || base == b) {
+			return strings.TrimPrefix(s[2:], "_"), b, true
+		}
+	}
+	return s, base, false
 }
 
 // asciiDigit maps the decimal digits of all scripts to those of ASCII.
@@ -108,42 +118,40 @@ func truncated(f float64) (Value, error) {
 }
 
 func filterInt(c *Call) (Value, error) {
-	a, err := c.bind(1, "value", "default", "base")
-	if err != nil {
-		return Value{}, err
+	b := c.bound(1, "value", "default", "base")
+	base := b.int(2, 10)
+	v := b.defined(0)
+	if b.err != nil {
+		return Value{}, b.err
 	}
 	def := Int(0)
-	if !a[1].isMissing() {
-		def = a[1]
+	if !b.args[1].isMissing() {
+		def = b.args[1]
 	}
-	base, err := optInt(a[2], 10)
-	if err != nil {
-		return Value{}, err
-	}
-	switch v := a[0]; v.kind {
-	case KindUndefined:
-		return Value{}, c.st.useUndefined(v)
+	switch v.kind {
 	case KindInt, KindBool:
 		return BigInt(v.bigInt()), nil
 	case KindFloat:
-		n, err := truncated(v.float())
-		if e, ok := err.(*Error); ok && e.Kind == ErrValue {
-			return def, nil
-		}
-		return n, err
+		return wholeOr(v.float(), def)
 	case KindString:
 		if base == 0 || base >= 2 && base <= 36 {
 			if n, ok := parseInt(v.text(), int(base)); ok {
 				return BigInt(n), nil
 			}
 		}
-		f, ok := parseFloat(v.text())
-		if !ok || math.IsNaN(f) {
-			return def, nil
+		if f, ok := parseFloat(v.text()); ok {
+			return wholeOr(f, def)
 		}
-		return truncated(f)
 	}
 	return def, nil
+}
+
+// wholeOr returns the whole part of f, or def if f is not a number.
+func wholeOr(f float64, def Value) (Value, error) {
+	if math.IsNaN(f) {
+		return def, nil
+	}
+	return truncated(f)
 }
 
 func filterFloat(c *Call) (Value, error) {
@@ -170,58 +178,53 @@ func filterFloat(c *Call) (Value, error) {
 }
 
 func filterRound(c *Call) (Value, error) {
-	a, err := c.bind(1, "value", "precision", "method")
-	if err != nil {
-		return Value{}, err
-	}
-	precision, err := optInt(a[1], 0)
-	if err != nil {
-		return Value{}, err
-	}
-	method := "common"
-	if !a[2].isMissing() {
-		method = a[2].text()
-	}
-	if a[0].kind == KindUndefined {
-		return Value{}, c.st.useUndefined(a[0])
+	b := c.bound(1, "value", "precision", "method")
+	precision, method := b.int(1, 0), b.string(2, "common")
+	v := b.defined(0)
+	if b.err != nil {
+		return Value{}, b.err
 	}
 	if method != "common" && method != "ceil" && method != "floor" {
 		return Value{}, failf(ErrType, "method must be common, ceil or floor")
 	}
-	if !a[0].isNumber() {
-		return Value{}, failf(ErrType, "type %s doesn't define __round__ method", typeName(a[0]))
+	if !v.isNumber() {
+		return Value{}, failf(ErrType, "type %s doesn't define __round__ method", typeName(v))
 	}
-	if method == "common" {
-		if a[0].isInt() {
-			return c.st.roundInt(a[0], precision)
-		}
-		return roundFloat(a[0].float(), precision)
+	switch {
+	case method != "common":
+		return c.st.roundTowards(v, precision, method == "ceil")
+	case v.isInt():
+		return c.st.roundInt(v, precision)
 	}
-	scale, err := c.st.intBinary(tokPow, Int(10), Int(precision))
-	if precision < 0 {
-		f := math.Pow(10, float64(precision))
-		scale, err = Float(f), nil
-		if f == 0 {
-			err = failf(ErrZeroDivision, "float division by zero")
-		}
+	return roundFloat(v.float(), precision)
+}
+
+// roundTowards rounds up or down at a number of decimals.
+func (st *state) roundTowards(v Value, precision int64, up bool) (Value, error) {
+	var scale Value
+	var err error
+	if precision >= 0 {
+		scale, err = st.intBinary(tokPow, Int(10), Int(precision))
+	} else if scale = Float(math.Pow(10, float64(precision))); scale.float() == 0 {
+		err = failf(ErrZeroDivision, "float division by zero")
 	}
 	if err != nil {
 		return Value{}, err
 	}
-	scaled, err := c.st.binary(tokMul, a[0], scale)
+	scaled, err := st.binary(tokMul, v, scale)
 	if err != nil {
 		return Value{}, err
 	}
 	if scaled.kind == KindFloat {
-		f := math.Ceil(scaled.float())
-		if method == "floor" {
-			f = math.Floor(scaled.float())
+		f := math.Floor(scaled.float())
+		if up {
+			f = math.Ceil(scaled.float())
 		}
 		if scaled, err = truncated(f); err != nil {
 			return Value{}, err
 		}
 	}
-	return c.st.binary(tokDiv, scaled, scale)
+	return st.binary(tokDiv, scaled, scale)
 }
 
 // roundInt rounds an integer to a power of ten, halves to the even side.

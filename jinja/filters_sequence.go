@@ -1,6 +1,9 @@
 package jinja
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 func filterList(c *Call) (Value, error) {
 	a, err := c.bind(1, "value")
@@ -150,122 +153,131 @@ func filterItems(c *Call) (Value, error) {
 }
 
 func filterJoin(c *Call) (Value, error) {
-	a, err := c.bind(1, "value", "d", "attribute")
-	if err != nil {
-		return Value{}, err
+	b := c.bound(1, "value", "d", "attribute")
+	if b.args[1].isMissing() {
+		b.args[1] = String("")
+	}
+	sep, sepSafe := b.text(1)
+	if b.err != nil {
+		return Value{}, b.err
 	}
 	st := c.st
-	sep := String("")
-	if !a[1].isMissing() {
-		sep = a[1]
-	}
-	items, err := st.collect(a[0])
+	texts, tag, err := st.texts(b.args[0], path(b.args[2]))
 	if err != nil {
 		return Value{}, err
 	}
-	if isGiven(a[2]) {
-		p := path(a[2])
-		for i := range items {
-			if items[i], err = p.get(st, items[i], Value{}); err != nil {
-				return Value{}, err
-			}
-		}
+	safe := *c.ctx.escape && (sepSafe || slices.ContainsFunc(texts, Value.IsSafe))
+	if safe && !sepSafe {
+		sep = escapeHTML(sep)
 	}
-	parts := make([]string, len(items))
-	safe := make([]bool, len(items))
-	var tag Tag
-	anySafe := false
-	for i, item := range items {
-		s, err := st.str(item)
-		if err != nil {
-			return Value{}, err
+	parts := make([]string, len(texts))
+	size := int64(len(sep)) * int64(len(parts))
+	for i, t := range texts {
+		parts[i] = t.text()
+		if safe && !t.safe {
+			parts[i] = escapeHTML(parts[i])
 		}
-		parts[i], safe[i] = s.text(), item.kind == KindString && item.safe || isModule(item)
-		anySafe = anySafe || safe[i]
-		tag = st.union(tag, s.tag)
-	}
-	sepText, err := st.strText(sep)
-	if err != nil {
-		return Value{}, err
-	}
-	result := *c.ctx.escape && (sep.safe || anySafe)
-	if result {
-		if !sep.safe {
-			sepText = escapeHTML(sepText)
-		}
-		for i := range parts {
-			if !safe[i] {
-				parts[i] = escapeHTML(parts[i])
-			}
-		}
-	}
-	size := int64(len(sepText)) * int64(len(parts))
-	for _, p := range parts {
-		size += int64(len(p))
+		size += int64(len(parts[i]))
 	}
 	if err := st.use(size); err != nil {
 		return Value{}, err
 	}
-	return Value{kind: KindString, ref: strings.Join(parts, sepText), safe: result, tag: tag}, nil
+	return Value{kind: KindString, ref: strings.Join(parts, sep), safe: safe, tag: tag}, nil
+}
+
+// texts returns the elements of v, or what p leads to from them, as they
+// print, and the union of their tags.
+func (st *state) texts(v Value, p attrPath) ([]Value, Tag, error) {
+	items, err := st.collect(v)
+	if err != nil {
+		return nil, 0, err
+	}
+	var tag Tag
+	for i, item := range items {
+		if item, err = p.get(st, item, Value{}); err != nil {
+			return nil, 0, err
+		}
+		s, err := st.str(item)
+		if err != nil {
+			return nil, 0, err
+		}
+		s.safe = s.safe || isModule(item)
+		items[i] = s
+		tag = st.union(tag, s.tag)
+	}
+	return items, tag, nil
 }
 
 func filterBatch(c *Call) (Value, error) {
-	a, err := c.bind(2, "value", "linecount", "fill_with")
-	if err != nil {
-		return Value{}, err
+	b := c.bound(2, "value", "linecount", "fill_with")
+	if b.err != nil {
+		return Value{}, b.err
 	}
-	var it iterator
-	var pending []Value
-	done := false
-	return newGenerator("do_batch", func(st *state) (Value, bool, error) {
-		if it == nil && !done {
-			if it, err = st.iterate(a[0]); err != nil {
-				return Value{}, false, err
-			}
+	t := &batches{source: b.args[0], size: b.args[1], fill: b.args[2]}
+	return newGenerator("do_batch", t.next), nil
+}
+
+// batches cuts an iterable into lists of one size. The size is compared with
+// the number of elements as a value, since Jinja2 does not insist on an
+// integer.
+type batches struct {
+	source, size, fill Value
+
+	it   iterator
+	rest []Value
+}
+
+func (b *batches) next(st *state) (Value, bool, error) {
+	if b.it == nil {
+		it, err := st.iterate(b.source)
+		if err != nil {
+			return Value{}, false, err
 		}
-		for !done {
-			item, ok, err := it.next(st)
-			if err != nil {
-				return Value{}, false, err
-			}
-			if !ok {
-				done = true
-				break
-			}
-			full, err := st.equal(Int(int64(len(pending))), a[1])
-			if err != nil {
-				return Value{}, false, err
-			}
-			if err := st.useItems(1); err != nil {
-				return Value{}, false, err
-			}
-			if full {
-				batch := pending
-				pending = []Value{item}
-				return newList(batch), true, nil
-			}
-			pending = append(pending, item)
+		b.it = it
+	}
+	for {
+		item, ok, err := b.it.next(st)
+		if err != nil {
+			return Value{}, false, err
 		}
-		if len(pending) == 0 {
-			return Value{}, false, nil
+		if !ok {
+			return b.last(st)
 		}
-		batch := pending
-		pending = nil
-		if isGiven(a[2]) {
-			missing, err := st.binary(tokSub, a[1], Int(int64(len(batch))))
-			if err != nil {
-				return Value{}, false, err
-			}
-			fill, _, err := st.repeat(newList([]Value{a[2]}), missing)
-			if err != nil {
-				return Value{}, false, err
-			}
-			if l, ok := fill.ref.(*list); ok {
-				batch = append(batch, l.items...)
-			}
+		full, err := st.equal(Int(int64(len(b.rest))), b.size)
+		if err != nil {
+			return Value{}, false, err
 		}
-		return newList(batch), true, nil
-	}), nil
+		if err := st.useItems(1); err != nil {
+			return Value{}, false, err
+		}
+		if full {
+			batch := b.rest
+			b.rest = []Value{item}
+			return newList(batch), true, nil
+		}
+		b.rest = append(b.rest, item)
+	}
+}
+
+// last returns what is left over, filled up to the size.
+func (b *batches) last(st *state) (Value, bool, error) {
+	batch := b.rest
+	b.rest = nil
+	if len(batch) == 0 || !isGiven(b.fill) {
+		return newList(batch), len(batch) > 0, nil
+	}
+	missing, err := st.binary(tokSub, b.size, Int(int64(len(batch))))
+	if err != nil {
+		return Value{}, false, err
+	}
+	fill, err := st.binary(tokMul, newList([]Value{b.fill}), missing)
+	if err != nil {
+		return Value{}, false, err
+	}
+	if l, ok := fill.ref.(*list); ok {
+		batch = append(batch, l.items...)
+	}
+	return newList(batch), true, nil
 }
 
 func filterSlice(c *Call) (Value, error) {

@@ -172,57 +172,37 @@ func indentText(c *Call, s, width Value) (string, error) {
 }
 
 func filterTruncate(c *Call) (Value, error) {
-	a, err := c.bind(1, "s", "length", "killwords", "end", "leeway")
-	if err != nil {
-		return Value{}, err
-	}
-	length, err := optInt(a[1], 255)
-	if err != nil {
-		return Value{}, err
-	}
-	kill, err := c.optTruth(a[2], false)
-	if err != nil {
-		return Value{}, err
-	}
-	end := "..."
-	if !a[3].isMissing() {
-		if end, err = wantString(a[3]); err != nil {
-			return Value{}, err
-		}
-	}
+	b := c.bound(1, "s", "length", "killwords", "end", "leeway")
+	length, kill, end := b.int(1, 255), b.truth(2, false), b.string(3, "...")
 	leeway := int64(5)
-	if isGiven(a[4]) {
-		if leeway, err = wantInt(a[4]); err != nil {
-			return Value{}, err
-		}
+	if b.given(4) {
+		leeway = b.int(4, 0)
 	}
-	endLen := int64(utf8.RuneCountInString(end))
+	if b.err != nil {
+		return Value{}, b.err
+	}
+	s, endLen := b.args[0], int64(utf8.RuneCountInString(end))
 	if length < endLen {
 		return Value{}, failf(ErrValue, "expected length >= %d, got %d", endLen, length)
 	}
 	if leeway < 0 {
 		return Value{}, failf(ErrValue, "expected leeway >= 0, got %d", leeway)
 	}
-	n, err := c.st.length(a[0])
-	if err != nil {
-		return Value{}, err
+	n, err := c.st.length(s)
+	if err != nil || int64(n) <= length+leeway {
+		return s, err
 	}
-	if int64(n) <= length+leeway {
-		return a[0], nil
+	if s.kind != KindString {
+		return Value{}, failf(ErrType, "truncate() needs a str, not %s", typeName(s))
 	}
-	if a[0].kind != KindString {
-		return Value{}, failf(ErrType, "truncate() needs a str, not %s", typeName(a[0]))
+	text := substring(s.text(), 0, length-endLen)
+	if i := strings.LastIndexByte(text, ' '); i >= 0 && !kill {
+		text = text[:i]
 	}
-	s := substring(a[0].text(), 0, length-endLen)
-	if !kill {
-		if i := strings.LastIndexByte(s, ' '); i >= 0 {
-			s = s[:i]
-		}
-	}
-	if a[0].safe && !a[3].safe {
+	if s.safe && !b.args[3].safe {
 		end = escapeHTML(end)
 	}
-	return Value{kind: KindString, ref: s + end, safe: a[0].safe}, nil
+	return Value{kind: KindString, ref: text + end, safe: s.safe}, nil
 }
 
 // words counts runs of word characters.
@@ -315,48 +295,55 @@ func quoteURL(s string, query bool) string {
 }
 
 func filterUrlencode(c *Call) (Value, error) {
-	a, err := c.bind(1, "value")
-	if err != nil {
-		return Value{}, err
+	b := c.bound(1, "value")
+	if b.err != nil {
+		return Value{}, b.err
 	}
-	v := a[0]
-	if _, isIter := v.ref.(iterObject); !isIter && v.kind != KindList && v.kind != KindTuple && v.kind != KindDict && v.kind != KindUndefined {
-		s, err := c.st.strText(v)
-		if err != nil {
-			return Value{}, err
-		}
-		return String(quoteURL(s, false)), c.st.use(3 * int64(len(s)))
-	}
-	if v.kind == KindDict {
+	v := b.args[0]
+	switch v.kind {
+	case KindDict:
 		v = objectValue(&dictView{of: v, what: dictItems})
+	case KindList, KindTuple, KindUndefined:
+	default:
+		if _, ok := v.ref.(iterObject); !ok {
+			s, err := c.st.quoted(v, false)
+			return String(s), err
+		}
 	}
-	it, err := c.st.iterate(v)
+	pairs, err := c.st.collect(v)
 	if err != nil {
 		return Value{}, err
 	}
-	var parts []string
-	for {
-		item, ok, err := it.next(c.st)
-		if err != nil {
+	parts := make([]string, len(pairs))
+	size := 0
+	for i, pair := range pairs {
+		if parts[i], err = c.st.queryPair(pair); err != nil {
 			return Value{}, err
 		}
-		if !ok {
-			s := strings.Join(parts, "&")
-			return String(s), c.st.use(int64(len(s)))
-		}
-		pair, err := c.st.unpack(item, 2)
-		if err != nil {
-			return Value{}, err
-		}
-		var texts [2]string
-		for i := range texts {
-			if texts[i], err = c.st.strText(pair[i]); err != nil {
-				return Value{}, err
-			}
-			if err := c.st.use(3 * int64(len(texts[i]))); err != nil {
-				return Value{}, err
-			}
-		}
-		parts = append(parts, quoteURL(texts[0], true)+"="+quoteURL(texts[1], true))
+		size += len(parts[i]) + 1
 	}
+	return String(strings.Join(parts, "&")), c.st.use(int64(size))
+}
+
+// quoted returns a value as it prints, percent-encoded.
+func (st *state) quoted(v Value, query bool) (string, error) {
+	s, err := st.strText(v)
+	if err != nil {
+		return "", err
+	}
+	return quoteURL(s, query), st.use(3 * int64(len(s)))
+}
+
+// queryPair writes a pair as key=value.
+func (st *state) queryPair(v Value) (string, error) {
+	pair, err := st.unpack(v, 2)
+	if err != nil {
+		return "", err
+	}
+	key, err := st.quoted(pair[0], true)
+	if err != nil {
+		return "", err
+	}
+	value, err := st.quoted(pair[1], true)
+	return key + "=" + value, err
 }

@@ -28,35 +28,25 @@ type urlizer struct {
 }
 
 func filterUrlize(c *Call) (Value, error) {
-	a, err := c.bind(1, "value", "trim_url_limit", "nofollow", "target", "rel", "extra_schemes")
-	if err != nil {
-		return Value{}, err
-	}
+	b := c.bound(1, "value", "trim_url_limit", "nofollow", "target", "rel", "extra_schemes")
 	u := urlizer{limit: -1}
-	if isGiven(a[1]) {
-		if u.limit, err = wantInt(a[1]); err != nil {
-			return Value{}, err
-		}
+	if b.given(1) {
+		u.limit = b.int(1, 0)
 	}
 	rel := []string{"noopener"}
-	if isGiven(a[4]) {
-		s, err := wantString(a[4])
-		if err != nil {
-			return Value{}, err
-		}
-		rel = append(rel, strings.FieldsFunc(s, isSpace)...)
+	if b.given(4) {
+		rel = append(rel, strings.FieldsFunc(b.string(4, ""), isSpace)...)
 	}
-	nofollow, err := c.optTruth(a[2], false)
-	if err != nil {
-		return Value{}, err
-	}
-	if nofollow {
+	if b.truth(2, false) {
 		rel = append(rel, "nofollow")
+	}
+	if b.err != nil {
+		return Value{}, b.err
 	}
 	slices.Sort(rel)
 	u.attributes = ` rel="` + escapeHTML(strings.Join(slices.Compact(rel), " ")) + `"`
-	if isGiven(a[3]) {
-		target, err := c.st.escaped(a[3])
+	if b.given(3) {
+		target, err := c.st.escaped(b.args[3])
 		if err != nil {
 			return Value{}, err
 		}
@@ -64,24 +54,31 @@ func filterUrlize(c *Call) (Value, error) {
 			u.attributes += ` target="` + target.text() + `"`
 		}
 	}
-	if isGiven(a[5]) {
-		schemes, err := c.st.collect(a[5])
-		if err != nil {
+	if b.given(5) {
+		if err := u.addSchemes(c.st, b.args[5]); err != nil {
 			return Value{}, err
 		}
-		for _, s := range schemes {
-			if !schemeForm.MatchString(s.text()) {
-				return Value{}, failf(ErrType, "an extra scheme is not a valid URI scheme prefix.")
-			}
-			u.schemes = append(u.schemes, s.text())
-		}
 	}
-	text, err := c.st.escaped(a[0])
+	text, err := c.st.escaped(b.args[0])
 	if err != nil {
 		return Value{}, err
 	}
 	out := u.text(text.text())
 	return Value{kind: KindString, ref: out, safe: *c.ctx.escape}, c.st.use(4 * int64(len(out)))
+}
+
+func (u *urlizer) addSchemes(st *state, v Value) error {
+	schemes, err := st.collect(v)
+	if err != nil {
+		return err
+	}
+	for _, s := range schemes {
+		if !schemeForm.MatchString(s.text()) {
+			return failf(ErrType, "an extra scheme is not a valid URI scheme prefix.")
+		}
+		u.schemes = append(u.schemes, s.text())
+	}
+	return nil
 }
 
 // text links the addresses among the words of an escaped text.

@@ -112,22 +112,29 @@ func hyphenChunk(line []rune, i int) int {
 	if n := emDash(line, i); n > 0 {
 		return n
 	}
-	letter := func(k int) bool { return k >= 0 && k < len(line) && isLetter(line[k]) }
 	for k := i + 1; ; k++ {
-		if k == len(line) || isBreak(line[k]) {
+		switch {
+		case k == len(line) || isBreak(line[k]):
+			return k - i
+		case line[k] != '-':
+		case hyphenated(line, k):
+			return k + 1 - i
+		case emDash(line, k) > 0:
 			return k - i
 		}
-		if line[k] == '-' {
-			before := letter(k-1) && letter(k-2) || letter(k-1) && k >= 2 && line[k-2] == '-' && letter(k-3)
-			after := letter(k+1) && (letter(k+2) || k+2 < len(line) && line[k+2] == '-' && letter(k+3))
-			if before && after {
-				return k + 1 - i
-			}
-			if emDash(line, k) > 0 {
-				return k - i
-			}
-		}
 	}
+}
+
+// hyphenated tells whether the hyphen at k stands between words of two or
+// more letters, or of one letter next to another hyphen.
+func hyphenated(line []rune, k int) bool {
+	letter := func(k int) bool { return k >= 0 && k < len(line) && isLetter(line[k]) }
+	hyphen := func(k int) bool { return k >= 0 && k < len(line) && line[k] == '-' }
+	if !letter(k-1) || !letter(k+1) {
+		return false
+	}
+	before := letter(k-2) || hyphen(k-2) && letter(k-3)
+	return before && (letter(k+2) || hyphen(k+2) && letter(k+3))
 }
 
 func blank(s []rune) bool { return all(string(s), isSpace) || len(s) == 0 }

@@ -148,23 +148,8 @@ func (f *fieldFormatter) field(field string, depth int) (string, error) {
 		return "", err
 	}
 	f.tag = f.st.union(f.tag, f.st.deepTag(v))
-	switch conv {
-	case "":
-	case "s":
-		if v, err = f.st.str(v); err != nil {
-			return "", err
-		}
-	case "r", "a":
-		s, err := f.st.reprText(v)
-		if err != nil {
-			return "", err
-		}
-		if conv == "a" {
-			s = asciiOnly(s)
-		}
-		v = String(s)
-	default:
-		return "", failf(ErrValue, "Unknown conversion specifier '%s'", conv)
+	if v, err = f.converted(v, conv); err != nil {
+		return "", err
 	}
 	if strings.ContainsAny(spec, "{}") {
 		if spec, err = f.format(spec, depth-1); err != nil {
@@ -187,6 +172,23 @@ func (f *fieldFormatter) field(field string, depth int) (string, error) {
 	return text, err
 }
 
+// converted applies what follows the exclamation mark of a field.
+func (f *fieldFormatter) converted(v Value, conv string) (Value, error) {
+	switch conv {
+	case "":
+		return v, nil
+	case "s":
+		return f.st.str(v)
+	case "r", "a":
+		s, err := f.st.reprText(v)
+		if conv == "a" {
+			s = asciiOnly(s)
+		}
+		return String(s), err
+	}
+	return Value{}, failf(ErrValue, "Unknown conversion specifier")
+}
+
 // value finds what a field names: an argument and then attributes and items
 // of it.
 func (f *fieldFormatter) value(name string) (Value, error) {
@@ -195,57 +197,66 @@ func (f *fieldFormatter) value(name string) (Value, error) {
 		end = len(name)
 	}
 	v, err := f.argument(name[:end])
-	if err != nil {
-		return Value{}, err
-	}
-	for rest := name[end:]; rest != ""; {
-		var ok bool
+	for rest := name[end:]; rest != "" && err == nil; {
+		if v.kind == KindUndefined && UndefinedMode(v.num) != UndefinedChainable {
+			return Value{}, f.st.useUndefined(v)
+		}
 		if rest[0] == '.' {
-			stop := strings.IndexAny(rest[1:], ".[")
-			if stop < 0 {
-				stop = len(rest) - 1
+			stop := strings.IndexAny(rest[1:], ".[") + 1
+			if stop == 0 {
+				stop = len(rest)
 			}
-			attr := rest[1 : 1+stop]
-			rest = rest[1+stop:]
-			if attr == "" {
-				return Value{}, failf(ErrValue, "Empty attribute in format string")
-			}
-			if v.kind == KindUndefined {
-				return Value{}, f.st.useUndefined(v)
-			}
-			holder := v
-			if v, ok, err = f.st.attribute(v, attr); err == nil && !ok {
-				shown := "of that name"
-				if f.literal {
-					shown = "'" + attr + "'"
-				}
-				err = failf(ErrUndefined, "'%s' object has no attribute %s", typeName(holder), shown)
-			}
-		} else {
-			stop := strings.IndexByte(rest, ']')
-			if stop < 0 {
-				return Value{}, failf(ErrValue, "Missing ']' in format string")
-			}
-			key := String(rest[1:stop])
-			if n, err := strconv.ParseInt(rest[1:stop], 10, 64); err == nil && isDecimal(rest[1]) {
-				key = Int(n)
-			}
-			rest = rest[stop+1:]
-			if rest != "" && rest[0] != '.' && rest[0] != '[' {
-				return Value{}, failf(ErrValue, "Only '.' or '[' may follow ']' in format field specifier")
-			}
-			if v.kind == KindUndefined {
-				return Value{}, f.st.useUndefined(v)
-			}
-			if v, ok, err = f.st.itemOf(v, key); err == nil && !ok {
-				err = failf(ErrLookup, "a format field names an item that does not exist")
-			}
+			v, err = f.attribute(v, rest[1:stop])
+			rest = rest[stop:]
+			continue
 		}
-		if err != nil {
-			return Value{}, err
+		stop := strings.IndexByte(rest, ']')
+		if stop < 0 {
+			return Value{}, failf(ErrValue, "Missing ']' in format string")
+		}
+		v, err = f.item(v, rest[1:stop])
+		rest = rest[stop+1:]
+		if rest != "" && rest[0] != '.' && rest[0] != '[' {
+			return Value{}, failf(ErrValue, "Only '.' or '[' may follow ']' in format field specifier")
 		}
 	}
-	return v, nil
+	return v, err
+}
+
+func (f *fieldFormatter) attribute(v Value, name string) (Value, error) {
+	if name == "" {
+		return Value{}, failf(ErrValue, "Empty attribute in format string")
+	}
+	if v.kind == KindUndefined {
+		return v, nil
+	}
+	item, ok, err := f.st.attribute(v, name)
+	if err != nil || ok {
+		return item, err
+	}
+	shown := "of that name"
+	if f.literal {
+		shown = "'" + name + "'"
+	}
+	return Value{}, failf(ErrUndefined, "'%s' object has no attribute %s", typeName(v), shown)
+}
+
+func (f *fieldFormatter) item(v Value, name string) (Value, error) {
+	if name == "" {
+		return Value{}, failf(ErrValue, "Empty attribute in format string")
+	}
+	if v.kind == KindUndefined {
+		return v, nil
+	}
+	key := String(name)
+	if n, err := strconv.ParseInt(name, 10, 64); err == nil && isDecimal(name[0]) {
+		key = Int(n)
+	}
+	item, ok, err := f.st.itemOf(v, key)
+	if err != nil || ok {
+		return item, err
+	}
+	return Value{}, failf(ErrLookup, "a format field names an item that does not exist")
 }
 
 func (f *fieldFormatter) argument(name string) (Value, error) {

@@ -237,38 +237,44 @@ func (p *percent) format(c conversion, v Value) (string, error) {
 		s, err := formatChar(v)
 		return padText(s, c.width, c.left), err
 	}
-	if v.kind == KindUndefined {
-		return "", p.st.useUndefined(v)
-	}
-	if !v.isNumber() {
-		if strings.IndexByte("eEfFgG", c.verb) >= 0 {
-			return "", failf(ErrType, "must be real number, not %s", typeName(v))
-		}
-		kind := "a real number"
-		if c.verb == 'x' || c.verb == 'X' || c.verb == 'o' {
-			kind = "an integer"
-		}
-		return "", failf(ErrType, "%%%c format: %s is required, not %s", c.verb, kind, typeName(v))
+	if err := p.wantNumber(c.verb, v); err != nil {
+		return "", err
 	}
 	digits, negative, prefix, err := p.formatNumber(c, v)
 	if err != nil {
 		return "", err
 	}
-	sign := ""
+	sign := prefix
 	switch {
 	case negative:
-		sign = "-"
+		sign = "-" + prefix
 	case c.plus:
-		sign = "+"
+		sign = "+" + prefix
 	case c.space:
-		sign = " "
+		sign = " " + prefix
 	}
-	sign += prefix
 	if pad := c.width - int64(len(sign)+len(digits)); pad > 0 && c.zero && !c.left {
 		digits = strings.Repeat("0", int(pad)) + digits
 	}
 	return padText(sign+digits, c.width, c.left), nil
 }
+
+// wantNumber refuses what a verb for numbers cannot convert.
+func (p *percent) wantNumber(verb byte, v Value) error {
+	switch {
+	case v.kind == KindUndefined:
+		return p.st.useUndefined(v)
+	case isFloatVerb(verb) && !v.isNumber():
+		return failf(ErrType, "must be real number, not %s", typeName(v))
+	case (verb == 'x' || verb == 'X' || verb == 'o') && !v.isInt():
+		return failf(ErrType, "%%%c format: an integer is required, not %s", verb, typeName(v))
+	case !v.isNumber():
+		return failf(ErrType, "%%%c format: a real number is required, not %s", verb, typeName(v))
+	}
+	return nil
+}
+
+func isFloatVerb(verb byte) bool { return strings.IndexByte("eEfFgG", verb) >= 0 }
 
 func (p *percent) formatText(verb byte, v Value) (string, error) {
 	if verb == 's' {
@@ -326,7 +332,7 @@ func formatChar(v Value) (string, error) {
 // formatNumber returns the digits of a number without its sign, and the
 // prefix of its base.
 func (p *percent) formatNumber(c conversion, v Value) (digits string, negative bool, prefix string, err error) {
-	if strings.IndexByte("eEfFgG", c.verb) >= 0 {
+	if isFloatVerb(c.verb) {
 		f, err := toFloat(v)
 		if err != nil {
 			return "", false, "", err
@@ -338,27 +344,15 @@ func (p *percent) formatNumber(c conversion, v Value) (digits string, negative b
 		if err := p.st.use(precision); err != nil {
 			return "", false, "", err
 		}
-		s := floatDigits(f, c.verb, int(precision), c.alt)
-		return s, isNegative(f), "", nil
+		return floatDigits(f, c.verb, int(precision), c.alt), isNegative(f), "", nil
 	}
 	if v.kind == KindFloat {
-		if c.verb == 'x' || c.verb == 'X' || c.verb == 'o' {
-			return "", false, "", failf(ErrType, "%%%c format: an integer is required, not float", c.verb)
-		}
 		if v, err = truncated(v.float()); err != nil {
 			return "", false, "", err
 		}
 	}
-	n := new(big.Int).Abs(v.bigInt())
-	switch c.verb {
-	case 'x':
-		digits, prefix = n.Text(16), "0x"
-	case 'X':
-		digits, prefix = strings.ToUpper(n.Text(16)), "0X"
-	case 'o':
-		digits, prefix = n.Text(8), "0o"
-	default:
-		digits, err = intText(BigInt(n))
+	if digits, prefix, err = intDigits(v.bigInt(), c.verb); err != nil {
+		return "", false, "", err
 	}
 	if !c.alt {
 		prefix = ""
@@ -369,7 +363,24 @@ func (p *percent) formatNumber(c conversion, v Value) (digits string, negative b
 		}
 		digits = strings.Repeat("0", int(pad)) + digits
 	}
-	return digits, v.bigInt().Sign() < 0, prefix, err
+	return digits, v.bigInt().Sign() < 0, prefix, nil
+}
+
+// intDigits writes the absolute value of n in the base of a verb.
+func intDigits(n *big.Int, verb byte) (digits, prefix string, err error) {
+	n = new(big.Int).Abs(n)
+	switch verb {
+	case 'b':
+		return n.Text(2), "0b", nil
+	case 'o':
+		return n.Text(8), "0o", nil
+	case 'x':
+		return n.Text(16), "0x", nil
+	case 'X':
+		return strings.ToUpper(n.Text(16)), "0X", nil
+	}
+	digits, err = intText(BigInt(n))
+	return digits, "", err
 }
 
 func padText(s string, width int64, left bool) string {

@@ -2,7 +2,6 @@ package jinja
 
 import (
 	"math"
-	"math/big"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -88,28 +87,10 @@ type formatSpec struct {
 	verb      byte  // 0 if not given
 }
 
+// parseSpec reads "[[fill]align][sign][z][#][0][width][group][.precision][verb]".
 func parseSpec(s string) (formatSpec, error) {
-	f := formatSpec{fill: " ", precision: -1}
-	filled := false
-	if r, n := utf8.DecodeRuneInString(s); r != utf8.RuneError && len(s) > n && strings.IndexByte("<>=^", s[n]) >= 0 {
-		f.fill, f.align, filled = s[:n], s[n], true
-		s = s[n+1:]
-	} else if s != "" && strings.IndexByte("<>=^", s[0]) >= 0 {
-		f.align, s = s[0], s[1:]
-	}
-	if s != "" && strings.IndexByte("+- ", s[0]) >= 0 {
-		f.sign, s = s[0], s[1:]
-	}
-	s, f.zeroNegative = cut(s, "z")
-	s, f.alt = cut(s, "#")
-	if s, f.zero = cut(s, "0"); f.zero {
-		if !filled {
-			f.fill = "0"
-		}
-		if f.align == 0 {
-			f.align = '='
-		}
-	}
+	f := formatSpec{precision: -1}
+	s = f.parseFlags(s)
 	var err error
 	if f.width, s, err = leadingInt(s); err != nil {
 		return f, err
@@ -134,7 +115,37 @@ func parseSpec(s string) (formatSpec, error) {
 	return f, nil
 }
 
-func cut(s, prefix string) (string, bool) { return strings.CutPrefix(s, prefix) }
+// parseFlags reads everything in front of the width.
+func (f *formatSpec) parseFlags(s string) string {
+	if s != "" {
+		r, n := utf8.DecodeRuneInString(s)
+		switch {
+		case r != utf8.RuneError && len(s) > n && isAlign(s[n]):
+			f.fill, f.align, s = s[:n], s[n], s[n+1:]
+		case isAlign(s[0]):
+			f.align, s = s[0], s[1:]
+		}
+	}
+	if s != "" && strings.IndexByte("+- ", s[0]) >= 0 {
+		f.sign, s = s[0], s[1:]
+	}
+	s, f.zeroNegative = strings.CutPrefix(s, "z")
+	s, f.alt = strings.CutPrefix(s, "#")
+	if s, f.zero = strings.CutPrefix(s, "0"); f.zero {
+		if f.fill == "" {
+			f.fill = "0"
+		}
+		if f.align == 0 {
+			f.align = '='
+		}
+	}
+	if f.fill == "" {
+		f.fill = " "
+	}
+	return s
+}
+
+func isAlign(c byte) bool { return strings.IndexByte("<>=^", c) >= 0 }
 
 // formatValue is Python's format(v, spec).
 func (st *state) formatValue(v Value, spec string) (string, error) {
@@ -189,7 +200,6 @@ func (f *formatSpec) formatString(s string) (string, error) {
 }
 
 func (f *formatSpec) formatInt(v Value) (string, error) {
-	n := v.bigInt()
 	if f.precision >= 0 {
 		return "", failf(ErrValue, "Precision not allowed in integer format specifier")
 	}
@@ -203,30 +213,21 @@ func (f *formatSpec) formatInt(v Value) (string, error) {
 		}
 		return f.pad("", s), err
 	}
-	abs := new(big.Int).Abs(n)
-	digits, prefix, group := "", "", 3
-	switch f.verb {
-	case 'b':
-		digits, prefix, group = abs.Text(2), "0b", 4
-	case 'o':
-		digits, prefix, group = abs.Text(8), "0o", 4
-	case 'x':
-		digits, prefix, group = abs.Text(16), "0x", 4
-	case 'X':
-		digits, prefix, group = strings.ToUpper(abs.Text(16)), "0X", 4
-	default:
-		var err error
-		if digits, err = intText(BigInt(abs)); err != nil {
-			return "", err
-		}
+	digits, prefix, err := intDigits(v.bigInt(), f.verb)
+	if err != nil {
+		return "", err
 	}
-	if group == 4 && f.group == ',' {
-		return "", failf(ErrValue, "Cannot specify ',' with '%c'.", f.verb)
+	group := 3
+	if prefix != "" {
+		group = 4
+		if f.group == ',' {
+			return "", failf(ErrValue, "Cannot specify ',' with '%c'.", f.verb)
+		}
 	}
 	if !f.alt {
 		prefix = ""
 	}
-	sign := f.signOf(n.Sign() < 0) + prefix
+	sign := f.signOf(v.bigInt().Sign() < 0) + prefix
 	return f.pad(sign, f.grouped(digits, "", group, len(sign))), nil
 }
 

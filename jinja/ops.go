@@ -14,146 +14,131 @@ var operatorSigns = map[tokenKind]string{tokAdd: "+", tokSub: "-", tokMul: "*", 
 
 // binary computes one of Python's arithmetic operators.
 func (st *state) binary(op tokenKind, a, b Value) (Value, error) {
+	if op == tokMod && a.kind == KindString {
+		return st.formatPercent(a, b)
+	}
 	for _, v := range [...]Value{a, b} {
-		if v.kind == KindUndefined && !(op == tokMod && a.kind == KindString) {
+		if v.kind == KindUndefined {
 			return Value{}, st.useUndefined(v)
 		}
 	}
-	if a.isNumber() && b.isNumber() {
-		if a.kind == KindFloat || b.kind == KindFloat {
-			return floatBinary(op, a, b)
-		}
+	switch {
+	case a.isInt() && b.isInt():
 		return st.intBinary(op, a, b)
-	}
-	switch op {
-	case tokAdd:
-		if v, ok, err := st.join(a, b); ok || err != nil {
-			return v, err
-		}
-	case tokMul:
-		if v, ok, err := st.repeat(a, b); ok || err != nil {
-			return v, err
-		}
-		if v, ok, err := st.repeat(b, a); ok || err != nil {
-			return v, err
-		}
-	case tokMod:
-		if a.kind == KindString {
-			return st.formatPercent(a, b)
-		}
+	case a.isNumber() && b.isNumber():
+		return floatBinary(op, a, b)
+	case op == tokAdd && a.isSequence() && a.kind == b.kind:
+		return st.join(a, b)
+	case op == tokMul:
+		return st.multiplySequence(a, b)
 	}
 	return Value{}, operandError(op, a, b)
 }
 
+// multiplySequence is * where one side is a sequence.
+func (st *state) multiplySequence(a, b Value) (Value, error) {
+	switch {
+	case a.isSequence() && b.isInt():
+		return st.repeat(a, b)
+	case b.isSequence() && a.isInt():
+		return st.repeat(b, a)
+	}
+	return Value{}, operandError(tokMul, a, b)
+}
+
+// isSequence tells the kinds that can be joined and repeated.
+func (v Value) isSequence() bool {
+	return v.kind == KindString || v.kind == KindList || v.kind == KindTuple
+}
+
 // operandError is the error for operands that an operator does not take.
 func operandError(op tokenKind, a, b Value) error {
-	if op == tokAdd {
-		switch a.kind {
-		case KindString, KindList, KindTuple:
-			name := typeName(a)
-			if name == "Markup" {
-				break
-			}
-			return failf(ErrType, `can only concatenate %s (not "%s") to %s`, name, typeName(b), name)
-		}
-	}
-	if op == tokMul {
-		for _, v := range [...]Value{a, b} {
-			if v.kind == KindString || v.kind == KindList || v.kind == KindTuple {
-				other := b
-				if v == b {
-					other = a
-				}
-				return failf(ErrType, "can't multiply sequence by non-int of type '%s'", typeName(other))
-			}
-		}
+	switch {
+	case op == tokAdd && a.isSequence() && !a.safe:
+		name := typeName(a)
+		return failf(ErrType, `can only concatenate %s (not "%s") to %s`, name, typeName(b), name)
+	case op == tokMul && a.isSequence():
+		return failf(ErrType, "can't multiply sequence by non-int of type '%s'", typeName(b))
+	case op == tokMul && b.isSequence():
+		return failf(ErrType, "can't multiply sequence by non-int of type '%s'", typeName(a))
 	}
 	return failf(ErrType, "unsupported operand type(s) for %s: '%s' and '%s'", operatorSigns[op], typeName(a), typeName(b))
 }
 
-// join is + on strings, lists and tuples.
-func (st *state) join(a, b Value) (Value, bool, error) {
-	switch {
-	case a.kind == KindString && b.kind == KindString:
-		x, y := a.text(), b.text()
-		safe := a.safe || b.safe
-		if safe && !a.safe {
-			x = escapeHTML(x)
-		}
-		if safe && !b.safe {
-			y = escapeHTML(y)
-		}
-		if err := st.use(int64(len(x) + len(y))); err != nil {
-			return Value{}, true, err
-		}
-		return Value{kind: KindString, ref: x + y, safe: safe}, true, nil
-	case a.kind == KindList && b.kind == KindList, a.kind == KindTuple && b.kind == KindTuple:
-		x, err := st.listItems(a)
-		if err != nil {
-			return Value{}, true, err
-		}
-		y, err := st.listItems(b)
-		if err != nil {
-			return Value{}, true, err
-		}
-		if err := st.useItems(len(x) + len(y)); err != nil {
-			return Value{}, true, err
-		}
-		items := append(append(make([]Value, 0, len(x)+len(y)), x...), y...)
-		if a.kind == KindTuple {
-			return Tuple(items...), true, nil
-		}
-		return newList(items), true, nil
+// join is + on two strings, lists or tuples.
+func (st *state) join(a, b Value) (Value, error) {
+	if a.kind == KindString {
+		return st.joinStrings(a, b)
 	}
-	return Value{}, false, nil
+	x, err := st.listItems(a)
+	if err != nil {
+		return Value{}, err
+	}
+	y, err := st.listItems(b)
+	if err != nil {
+		return Value{}, err
+	}
+	if err := st.useItems(len(x) + len(y)); err != nil {
+		return Value{}, err
+	}
+	items := append(append(make([]Value, 0, len(x)+len(y)), x...), y...)
+	if a.kind == KindTuple {
+		return Tuple(items...), nil
+	}
+	return newList(items), nil
+}
+
+// joinStrings escapes one side if only the other is safe.
+func (st *state) joinStrings(a, b Value) (Value, error) {
+	x, y := a.text(), b.text()
+	if b.safe && !a.safe {
+		x = escapeHTML(x)
+	}
+	if a.safe && !b.safe {
+		y = escapeHTML(y)
+	}
+	if err := st.use(int64(len(x) + len(y))); err != nil {
+		return Value{}, err
+	}
+	return Value{kind: KindString, ref: x + y, safe: a.safe || b.safe}, nil
 }
 
 // repeat is * on a string, list or tuple and an integer.
-func (st *state) repeat(a, n Value) (Value, bool, error) {
-	if !n.isInt() || a.kind != KindString && a.kind != KindList && a.kind != KindTuple {
-		return Value{}, false, nil
-	}
-	count := int64(0)
-	if n.bigInt().Sign() > 0 {
-		if n.ref != nil {
-			return Value{}, true, st.use(-1)
-		}
-		count = n.int64()
-	}
+func (st *state) repeat(a, n Value) (Value, error) {
 	if a.kind == KindString {
-		s := a.text()
-		if len(s) == 0 {
-			count = 0
+		count, err := st.times(n, len(a.text()))
+		if err != nil {
+			return Value{}, err
 		}
-		if count > 0 && count > math.MaxInt64/int64(len(s)) {
-			return Value{}, true, st.use(-1)
-		}
-		if err := st.use(count * int64(len(s))); err != nil {
-			return Value{}, true, err
-		}
-		return Value{kind: KindString, ref: strings.Repeat(s, int(count)), safe: a.safe}, true, nil
+		return Value{kind: KindString, ref: strings.Repeat(a.text(), count), safe: a.safe}, nil
 	}
 	items, err := st.listItems(a)
 	if err != nil {
-		return Value{}, true, err
+		return Value{}, err
 	}
-	if len(items) == 0 {
-		count = 0
+	count, err := st.times(n, len(items)*valueSize)
+	if err != nil {
+		return Value{}, err
 	}
-	if count > 0 && count > math.MaxInt64/int64(len(items))/valueSize {
-		return Value{}, true, st.use(-1)
-	}
-	if err := st.use(count * int64(len(items)) * valueSize); err != nil {
-		return Value{}, true, err
-	}
-	out := make([]Value, 0, int(count)*len(items))
+	out := make([]Value, 0, count*len(items))
 	for range count {
 		out = append(out, items...)
 	}
 	if a.kind == KindTuple {
-		return Tuple(out...), true, nil
+		return Tuple(out...), nil
 	}
-	return newList(out), true, nil
+	return newList(out), nil
+}
+
+// times returns how often to repeat something of a size, and pays for it.
+func (st *state) times(n Value, size int) (int, error) {
+	if n.bigInt().Sign() <= 0 || size == 0 {
+		return 0, nil
+	}
+	if n.ref != nil || n.int64() > math.MaxInt64/int64(size) {
+		return 0, st.use(-1)
+	}
+	return int(n.int64()), st.use(n.int64() * int64(size))
 }
 
 // toFloat converts a number, as Python's float does.
@@ -254,30 +239,33 @@ func (st *state) intBinary(op tokenKind, a, b Value) (Value, error) {
 	if err := st.use(int64(x.BitLen()+y.BitLen()) * 4); err != nil {
 		return Value{}, err
 	}
-	z := new(big.Int)
 	switch op {
 	case tokAdd:
-		return BigInt(z.Add(x, y)), nil
+		return BigInt(new(big.Int).Add(x, y)), nil
 	case tokSub:
-		return BigInt(z.Sub(x, y)), nil
+		return BigInt(new(big.Int).Sub(x, y)), nil
 	case tokMul:
 		if x.BitLen()+y.BitLen() > maxBits {
 			return Value{}, failf(ErrLimit, "an integer is larger than %d bits", maxBits)
 		}
-		return BigInt(z.Mul(x, y)), nil
+		return BigInt(new(big.Int).Mul(x, y)), nil
 	case tokPow:
 		return intPow(x, y)
 	}
-	if y.Sign() == 0 {
-		if op == tokDiv {
-			return Value{}, failf(ErrZeroDivision, "division by zero")
-		}
+	return bigDivide(op, x, y)
+}
+
+// bigDivide is /, // and % on integers.
+func bigDivide(op tokenKind, x, y *big.Int) (Value, error) {
+	switch {
+	case y.Sign() == 0 && op == tokDiv:
+		return Value{}, failf(ErrZeroDivision, "division by zero")
+	case y.Sign() == 0:
 		return Value{}, failf(ErrZeroDivision, "integer division or modulo by zero")
-	}
-	if op == tokDiv {
+	case op == tokDiv:
 		return divideInts(x, y)
 	}
-	q, r := new(big.Int).QuoRem(x, y, z)
+	q, r := new(big.Int).QuoRem(x, y, new(big.Int))
 	if r.Sign() != 0 && r.Sign() != y.Sign() {
 		q.Sub(q, big.NewInt(1))
 		r.Add(r, y)
@@ -290,25 +278,18 @@ func (st *state) intBinary(op tokenKind, a, b Value) (Value, error) {
 
 // smallBinary computes with machine integers, if that cannot overflow.
 func smallBinary(op tokenKind, x, y int64) (Value, bool) {
+	const half, exact = 1 << 31, 1 << 53
 	switch op {
 	case tokAdd:
-		if z := x + y; (z > x) == (y > 0) {
-			return Int(z), true
-		}
+		z := x + y
+		return Int(z), (z > x) == (y > 0)
 	case tokSub:
-		if z := x - y; (z < x) == (y > 0) {
-			return Int(z), true
-		}
+		z := x - y
+		return Int(z), (z < x) == (y > 0)
 	case tokMul:
-		const half = 1 << 31
-		if x > -half && x < half && y > -half && y < half {
-			return Int(x * y), true
-		}
+		return Int(x * y), within(x, half) && within(y, half)
 	case tokDiv:
-		const exact = 1 << 53
-		if y != 0 && x > -exact && x < exact && y > -exact && y < exact {
-			return Float(float64(x) / float64(y)), true
-		}
+		return Float(float64(x) / float64(y)), y != 0 && within(x, exact) && within(y, exact)
 	case tokFloorDiv, tokMod:
 		if y == 0 || y == -1 {
 			return Value{}, false
@@ -319,12 +300,14 @@ func smallBinary(op tokenKind, x, y int64) (Value, bool) {
 			r += y
 		}
 		if op == tokMod {
-			return Int(r), true
+			q = r
 		}
 		return Int(q), true
 	}
 	return Value{}, false
 }
+
+func within(x, bound int64) bool { return x > -bound && x < bound }
 
 // divideInts is true division, rounded once.
 func divideInts(x, y *big.Int) (Value, error) {

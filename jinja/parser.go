@@ -230,39 +230,24 @@ func (p *parser) recover(start int) {
 		p.i = len(p.tokens) - 1
 		return
 	}
-	opener := start
-	for i := p.i; i > start; i-- {
-		if p.tokens[i].kind == tokBlockBegin {
-			opener = i
-			break
-		}
-	}
-	for !p.is(tokEOF) && !p.is(tokBlockEnd) && !p.is(tokVariableEnd) && !p.is(tokData) {
-		p.i++
-	}
-	if p.is(tokBlockEnd) || p.is(tokVariableEnd) {
-		p.i++
-	}
-	if p.tokens[opener].kind != tokBlockBegin {
+	p.skipTag()
+	if p.tokens[start].kind != tokBlockBegin {
 		return
 	}
 	end, ok := bodyEnd(p.tokens[start+1].text)
-	if !ok || p.is(tokEOF) {
-		return
-	}
-	for {
+	for ok && !p.is(tokEOF) {
 		p.statements([]string{end, "elif", "else"})
-		if p.is(tokEOF) {
-			return
-		}
-		done := p.isName(end)
-		for !p.is(tokEOF) && !p.is(tokBlockEnd) {
-			p.i++
-		}
-		if p.is(tokBlockEnd) {
-			p.i++
-		}
-		if done {
+		ok = !p.isName(end)
+		p.skipTag()
+	}
+}
+
+// skipTag moves behind the end of the tag that is being read.
+func (p *parser) skipTag() {
+	for !p.is(tokEOF) && !p.is(tokData) {
+		k := p.cur().kind
+		p.i++
+		if k == tokBlockEnd || k == tokVariableEnd {
 			return
 		}
 	}

@@ -200,15 +200,7 @@ func (w *reprWriter) leave() { w.path = w.path[:len(w.path)-1] }
 func (w *reprWriter) value(v Value) error {
 	switch v.kind {
 	case KindString:
-		if err := w.st.use(int64(len(v.text()))); err != nil {
-			return err
-		}
-		if v.safe {
-			w.b.WriteString("Markup(")
-			defer w.b.WriteByte(')')
-		}
-		appendRepr(&w.b, v.text())
-		return nil
+		return w.literal(v)
 	case KindList:
 		items, err := w.st.listItems(v)
 		if err != nil {
@@ -233,19 +225,37 @@ func (w *reprWriter) value(v Value) error {
 		}
 		return w.text("Undefined")
 	}
-	switch o := v.ref.(type) {
-	case *function:
-		return w.text(o.reprText())
-	case reprObject:
-		return o.repr(w)
-	case object:
-		return w.text("<" + o.typeName() + " object>")
+	if o, ok := v.ref.(object); ok {
+		return w.object(o)
 	}
 	s, err := w.st.str(v)
 	if err != nil {
 		return err
 	}
 	return w.text(s.text())
+}
+
+// literal prints a string in quotes.
+func (w *reprWriter) literal(v Value) error {
+	if err := w.st.use(int64(len(v.text()))); err != nil {
+		return err
+	}
+	if v.safe {
+		w.b.WriteString("Markup(")
+		defer w.b.WriteByte(')')
+	}
+	appendRepr(&w.b, v.text())
+	return nil
+}
+
+func (w *reprWriter) object(o object) error {
+	switch o := o.(type) {
+	case *function:
+		return w.text(o.reprText())
+	case reprObject:
+		return o.repr(w)
+	}
+	return w.text("<" + o.typeName() + " object>")
 }
 
 func (w *reprWriter) items(ref any, open string, items []Value, end string) error {

@@ -67,41 +67,48 @@ func (st *state) slice(x Value, parts [3]Value) (Value, error) {
 	case KindString:
 		return st.sliceString(x, parts)
 	case KindList, KindTuple:
-		items, err := st.listItems(x)
-		if err != nil {
-			return Value{}, err
-		}
-		start, step, count, err := sliceBounds(parts, int64(len(items)))
-		if err != nil {
-			return Value{}, err
-		}
-		if err := st.use(count * valueSize); err != nil {
-			return Value{}, err
-		}
-		out := make([]Value, 0, count)
-		for i := range count {
-			out = append(out, items[start+i*step])
-		}
-		if x.kind == KindTuple {
-			return Tuple(out...), nil
-		}
-		return newList(out), nil
-	}
-	if r, ok := x.ref.(*rangeObject); ok {
-		start, step, count, err := sliceBounds(parts, r.count())
-		if err != nil {
-			return Value{}, err
-		}
-		if step > maxRange/2 || step < -maxRange/2 {
-			step = 1
-		}
-		from := r.start + start*r.step
-		return objectValue(&rangeObject{from, from + count*step*r.step, step * r.step}), nil
-	}
-	if x.kind == KindDict {
+		return st.sliceItems(x, parts)
+	case KindDict:
 		return Value{}, failf(ErrType, "unhashable type: 'slice'")
 	}
+	if r, ok := x.ref.(*rangeObject); ok {
+		return r.slice(parts)
+	}
 	return Value{}, failf(ErrType, "'%s' object is not subscriptable", typeName(x))
+}
+
+func (st *state) sliceItems(x Value, parts [3]Value) (Value, error) {
+	items, err := st.listItems(x)
+	if err != nil {
+		return Value{}, err
+	}
+	start, step, count, err := sliceBounds(parts, int64(len(items)))
+	if err != nil {
+		return Value{}, err
+	}
+	if err := st.use(count * valueSize); err != nil {
+		return Value{}, err
+	}
+	out := make([]Value, 0, count)
+	for i := range count {
+		out = append(out, items[start+i*step])
+	}
+	if x.kind == KindTuple {
+		return Tuple(out...), nil
+	}
+	return newList(out), nil
+}
+
+func (r *rangeObject) slice(parts [3]Value) (Value, error) {
+	start, step, count, err := sliceBounds(parts, r.count())
+	if err != nil {
+		return Value{}, err
+	}
+	if step > maxRange/2 || step < -maxRange/2 {
+		step = 1 // there is one element at most
+	}
+	from := r.start + start*r.step
+	return objectValue(&rangeObject{from, from + count*step*r.step, step * r.step}), nil
 }
 
 func (st *state) sliceString(x Value, parts [3]Value) (Value, error) {
