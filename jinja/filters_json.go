@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // jsonWriter writes JSON as Python's json.dumps does with sorted keys.
