@@ -20,7 +20,7 @@ Nothing is written, not even a missing password, and no key is needed. A warning
 		Example:           "  facs check\n  facs check prod -o json",
 		Args:              takes,
 		ValidArgsFunction: completesAll(a.instances),
-		Annotations:       statuses("012"),
+		Annotations:       statuses("0123"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.check(cmd.Context(), args)
 		},

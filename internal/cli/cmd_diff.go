@@ -23,7 +23,7 @@ A difference that parity: in the definition lists is meant, and shown with its r
 		Example:           "  facs diff beta prod\n  facs diff beta prod --check",
 		Args:              takes,
 		ValidArgsFunction: completes(a.addresses, a.addresses),
-		Annotations:       statuses("012"),
+		Annotations:       statuses("0123"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.diff(cmd.Context(), args, o)
 		},

@@ -24,7 +24,7 @@ It is the same walk over the layers that makes the value, so what it says is wha
 		Example:           "  facs explain beta modules.api.service.n_instances\n  facs explain prod/fe1.eu.example.net db.host",
 		Args:              takes,
 		ValidArgsFunction: completes(a.addresses, a.paths),
-		Annotations:       statuses("02"),
+		Annotations:       statuses("023"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.explain(cmd.Context(), args, o)
 		},

@@ -21,7 +21,7 @@ func newInit(a *app) *cobra.Command {
 It refuses a folder that has a definition already, and changes no file that exists.`,
 		Example:     "  facs init\n  facs init --name shop shop",
 		Args:        takes,
-		Annotations: statuses("0123"),
+		Annotations: statuses("023"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.init(args, o)
 		},

@@ -25,7 +25,7 @@ All but the instances are those of one, so they need INSTANCE.`,
 		Example:           "  facs list\n  facs list nodes prod --region eu\n  facs list modules beta -o json",
 		Args:              takes,
 		ValidArgsFunction: completes(a.kinds, a.instances),
-		Annotations:       statuses("02"),
+		Annotations:       statuses("023"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.list(cmd.Context(), args, o)
 		},

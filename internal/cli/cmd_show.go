@@ -29,7 +29,7 @@ Nothing is written and no key is needed.`,
 		Example:           "  facs show beta\n  facs show beta modules.api --origins\n  facs show prod/fe1.eu.example.net db.host",
 		Args:              takes,
 		ValidArgsFunction: completes(a.addresses, a.paths),
-		Annotations:       statuses("02"),
+		Annotations:       statuses("023"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.show(cmd.Context(), args, o)
 		},
