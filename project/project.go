@@ -3,6 +3,7 @@ package project
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 
 	facsimile "facsimile.dev/facsimile"
 	"facsimile.dev/facsimile/define"
+	"facsimile.dev/facsimile/machine/ssh"
+	"facsimile.dev/facsimile/node/remote"
 	"facsimile.dev/facsimile/release"
 	"facsimile.dev/facsimile/state"
 )
@@ -30,6 +33,9 @@ type Project struct {
 	mu      sync.Mutex
 	store   *state.Files
 	notices []string
+	dialer  *ssh.Dialer    // of all connections to hosts; nil before the first
+	remotes []io.Closer    // nodes behind connections
+	program remote.Program // this one; zero before it was needed
 }
 
 // Open finds the definition and reads its top. The error is that of define.Find where there is none.
@@ -78,8 +84,19 @@ func absolute(base, dir string) string {
 	return filepath.Join(base, dir)
 }
 
-// Close gives back what the project holds open.
-func (p *Project) Close() error { return p.root.Close() }
+// Close hangs up all connections and gives back what the project holds open.
+func (p *Project) Close() error {
+	var hanging sync.WaitGroup
+	for _, c := range p.remotes {
+		hanging.Go(func() { _ = c.Close() }) // its work is done, or was reported as failed
+	}
+	hanging.Wait()
+	err := p.root.Close()
+	if p.dialer != nil {
+		err = errors.Join(err, p.dialer.Close())
+	}
+	return err
+}
 
 // Name is the definition's name.
 func (p *Project) Name() string { return p.name }

@@ -217,15 +217,18 @@ func knows(s state.Snapshot, head string) bool {
 	return err != nil || s.Knows(state.Head{Digest: d})
 }
 
+// host gives a node: in process for a local one, behind a connection for one reached by SSH.
 func (i *instance) host(n define.NodeDecl) (node.Node, error) {
-	if n.Transport != define.Local {
-		return nil, facsimile.Errorf(facsimile.Refused, "node %s is reached by %s, and this version of facs deploys to local nodes only", n.Name, n.Transport).
-			WithAt(i.project.sources.Position(n.At)).
-			WithHint("facs list instances shows which instances have all their nodes on this machine")
+	switch n.Transport {
+	case define.Local:
+		home, err := i.view.Home(n)
+		if err != nil {
+			return nil, err
+		}
+		return node.NewHost(node.HostOptions{Home: home, Name: n.Name, Now: i.project.o.Now})
+	case define.SSH:
+		return i.remoteNode(n)
 	}
-	home, err := i.view.Home(n)
-	if err != nil {
-		return nil, err
-	}
-	return node.NewHost(node.HostOptions{Home: home, Name: n.Name, Now: i.project.o.Now})
+	return nil, facsimile.Errorf(facsimile.Refused, "node %s is reached by %s, which this version of facs cannot do", n.Name, n.Transport).
+		WithAt(i.project.sources.Position(n.At)).WithHint("the transports are ssh and local")
 }
