@@ -22,7 +22,7 @@ import (
 // world is a folder with keys, known_hosts and an ssh_config of its own, and OpenSSH servers on
 // 127.0.0.1: the user's own ~/.ssh takes no part.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string
 	user   string
 	config []string // blocks of ssh_config
@@ -35,7 +35,7 @@ type server struct {
 	key  string // its host key, a file
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	for _, p := range []string{"/usr/sbin/sshd", "ssh", "ssh-keygen"} {
 		if _, err := exec.LookPath(p); err != nil {
@@ -100,7 +100,7 @@ func (w *world) keygen(name string) {
 }
 
 // freePort is a port of 127.0.0.1 that nothing listens on now.
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
