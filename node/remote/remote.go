@@ -85,8 +85,8 @@ func (n *Node) Counters() wire.Counters {
 // missing is what the start script says where the program is not there.
 const missing = "facs-is-missing"
 
-// at is where the program of a digest stands on a host, from where a login starts.
-func at(d facsimile.Digest) string { return ".facsimile/bin/" + d.Hex() + "/facs" }
+// Path is where the program of a digest stands on a host, from where a login starts.
+func Path(d facsimile.Digest) string { return ".facsimile/bin/" + d.Hex() + "/facs" }
 
 // start runs the program at its first argument with the others, or says that it is missing. The words
 // after the script are its arguments, so that nothing of them is interpreted.
@@ -136,7 +136,7 @@ func (n *Node) reach(ctx context.Context) (*wire.Client, error) {
 		}
 	}
 	open := func() (io.ReadCloser, error) { return os.Open(program.Path) }
-	if err := machine.Put(ctx, n.conn, open, program.Digest, program.Size, at(program.Digest)); err != nil {
+	if err := machine.Put(ctx, n.conn, open, program.Digest, program.Size, Path(program.Digest)); err != nil {
 		return nil, err
 	}
 	if client, err = n.serve(ctx); err == nil && client == nil {
@@ -149,7 +149,7 @@ func (n *Node) reach(ctx context.Context) (*wire.Client, error) {
 func (n *Node) serve(ctx context.Context) (*wire.Client, error) {
 	// The connection outlives the call that made it, so it does not end with that call's ctx.
 	process, err := n.conn.Start(context.WithoutCancel(ctx), []string{
-		"sh", "-c", start, "facs", at(n.used.Digest), "node", "serve", "--home", n.o.Home, "--name", string(n.o.Name),
+		"sh", "-c", start, "facs", Path(n.used.Digest), "node", "serve", "--home", n.o.Home, "--name", string(n.o.Name),
 	})
 	if err != nil {
 		return nil, err
@@ -179,7 +179,7 @@ func (n *Node) explain(err error) error {
 	out := &facsimile.Error{Outcome: facsimile.Refused, Msg: fmt.Sprintf("node %s: %v", n.o.Name, err), Err: err}
 	var mismatch *wire.MismatchError
 	if errors.As(err, &mismatch) {
-		out.Hint = fmt.Sprintf("another facs answers: remove ~/%s on the node, and try again", at(n.used.Digest))
+		out.Hint = fmt.Sprintf("another facs answers: remove ~/%s on the node, and try again", Path(n.used.Digest))
 	}
 	return out
 }
