@@ -260,7 +260,7 @@ func (t *batch) add(how byte, number int, body []byte) (kept bool, err error) {
 		if err := decode(body, &f); err != nil {
 			return false, err
 		}
-		in.err = &lentError{f.Lent, f.decode(noLent)}
+		in.err = f.decode(noLent)
 	default:
 		return false, brokenf("a record of the unknown kind %d", how)
 	}

@@ -79,7 +79,7 @@ func (c *conn) end(err error, bye string) {
 	c.ending.Do(func() {
 		c.err, c.bye = err, bye
 		close(c.dead)
-		c.stop() // after that, so that no call that it ends is answered as if the caller had ended it
+		c.stop()                           // after that, so that no call that it ends is answered as if the caller had ended it
 		time.AfterFunc(lastWords, c.close) // unless the writer does it before
 	})
 }

@@ -143,11 +143,16 @@ func (e *lentError) Unwrap() error { return e.err }
 
 // decode puts an error together. Lent gives the error of this side with a number, or nil.
 func (f *fault) decode(lent func(ref int) error) error {
-	if f.Lent > 0 {
-		if err := lent(f.Lent); err != nil {
-			return err
-		}
+	if f.Lent <= 0 {
+		return f.decodeOwn(lent)
 	}
+	if err := lent(f.Lent); err != nil {
+		return err
+	}
+	return &lentError{f.Lent, f.decodeOwn(lent)}
+}
+
+func (f *fault) decodeOwn(lent func(ref int) error) error {
 	var causes []error
 	for i := range f.Causes {
 		causes = append(causes, f.Causes[i].decode(lent))

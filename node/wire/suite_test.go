@@ -71,25 +71,32 @@ func newHost(t testing.TB, home string) *node.Host {
 // session is a client with the server that it talks to.
 type session struct {
 	*wire.Client
-	link   *link
 	served chan error // what Serve returned
 }
 
 // connect serves a node over a link and dials it.
 func connect(t testing.TB, l *link, n node.Node) *session {
 	t.Helper()
-	s, err := tryConnect(l, n)
+	return connectTo(t, l.operator, l, n)
+}
+
+// connectTo does it over another operator's end of the link.
+func connectTo(t testing.TB, operator io.ReadWriteCloser, l *link, n node.Node) *session {
+	t.Helper()
+	s, err := tryConnectTo(operator, l, n)
 	must(t, err)
-	t.Cleanup(func() { s.end(t) })
+	t.Cleanup(func() { _ = s.end(t) }) // tests that care call it themselves
 	return s
 }
 
-func tryConnect(l *link, n node.Node) (*session, error) {
-	s := &session{link: l, served: make(chan error, 1)}
+func tryConnect(l *link, n node.Node) (*session, error) { return tryConnectTo(l.operator, l, n) }
+
+func tryConnectTo(operator io.ReadWriteCloser, l *link, n node.Node) (*session, error) {
+	s := &session{served: make(chan error, 1)}
 	go func() {
 		s.served <- wire.Serve(context.Background(), l.node, l.node, n, wire.ServeOptions{Version: version})
 	}()
-	c, err := wire.Dial(context.Background(), l.operator, wire.DialOptions{Name: "app1", Version: version})
+	c, err := wire.Dial(context.Background(), operator, wire.DialOptions{Name: "app1", Version: version})
 	if err != nil {
 		<-s.served
 		return nil, err
