@@ -57,7 +57,25 @@ func (g *templateGen) request() request {
 	r.Templates["mid"] = "{% extends 'base' %}" + g.blocks()
 	r.Templates["inc"] = "I" + g.body(2)
 	r.Templates["lib"] = "{% macro f(a, b=" + g.expr(1) + ") %}" + g.body(2) + "{{ a }}{{ b }}{% endmacro %}{% set v = " + g.expr(1) + " %}{% set _p = 1 %}"
+	if g.chance(5) {
+		g.delimiters(&r)
+	}
 	return r
+}
+
+// delimiters rewrites the templates with other delimiters.
+func (g *templateGen) delimiters(r *request) {
+	sets := [][6]string{
+		{"<%", "%>", "${", "}", "<!--", "-->"}, {"<%", "%>", "<%=", "%>", "<%#", "%>"}, {"[%", "%]", "[[", "]]", "[#", "#]"},
+		{"@", "@@", "@=", "=@", "@#", "#@"}, {"{%-", "-%}", "{{-", "-}}", "{#-", "-#}"}, {"BEGIN", "END", "(((", ")))", "/*", "*/"},
+	}
+	d := sets[g.rand.IntN(len(sets))]
+	r.Options.BlockStart, r.Options.BlockEnd, r.Options.VariableStart = d[0], d[1], d[2]
+	r.Options.VariableEnd, r.Options.CommentStart, r.Options.CommentEnd = d[3], d[4], d[5]
+	replace := strings.NewReplacer("{%", d[0], "%}", d[1], "{{", d[2], "}}", d[3], "{#", d[4], "#}", d[5])
+	for name, source := range r.Templates {
+		r.Templates[name] = replace.Replace(source)
+	}
 }
 
 // mangle adds line statements and damages a few templates.

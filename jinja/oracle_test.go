@@ -35,6 +35,13 @@ type oracleOptions struct {
 	Newline    string `json:"newline_sequence,omitempty"`
 	LinePrefix string `json:"line_statement_prefix,omitempty"`
 	LineNote   string `json:"line_comment_prefix,omitempty"`
+
+	BlockStart    string `json:"block_start_string,omitempty"`
+	BlockEnd      string `json:"block_end_string,omitempty"`
+	VariableStart string `json:"variable_start_string,omitempty"`
+	VariableEnd   string `json:"variable_end_string,omitempty"`
+	CommentStart  string `json:"comment_start_string,omitempty"`
+	CommentEnd    string `json:"comment_end_string,omitempty"`
 }
 
 func (o oracleOptions) options() Options {
@@ -42,7 +49,9 @@ func (o oracleOptions) options() Options {
 		"strict": UndefinedStrict, "chainable": UndefinedChainable, "debug": UndefinedDebug}
 	return Options{TrimBlocks: o.Trim, LstripBlocks: o.Lstrip, KeepTrailingNewline: o.Keep,
 		Autoescape: o.Autoescape, Undefined: modes[o.Undefined], NewlineSequence: o.Newline,
-		LineStatementPrefix: o.LinePrefix, LineCommentPrefix: o.LineNote}
+		LineStatementPrefix: o.LinePrefix, LineCommentPrefix: o.LineNote,
+		BlockStart: o.BlockStart, BlockEnd: o.BlockEnd, VariableStart: o.VariableStart,
+		VariableEnd: o.VariableEnd, CommentStart: o.CommentStart, CommentEnd: o.CommentEnd}
 }
 
 type answer struct {
