@@ -29,6 +29,7 @@ func commands(a *app) []group {
 			newStatus(a),
 			newVerify(a),
 			newHistory(a),
+			newNode(a),
 		}},
 		{"here", "On this machine", []*cobra.Command{
 			newUp(a),

@@ -22,6 +22,8 @@ type globals struct {
 	output     ui.Format
 	color      ui.ColorMode
 	identities []string
+	sshKeys    []string
+	sshConfig  string
 	frozen     bool
 	quiet      bool
 	yes        bool
@@ -35,6 +37,8 @@ func defaults(environ map[string]string) globals {
 		output:     ui.Text,
 		color:      ui.ColorAuto,
 		identities: split(environ["FACS_IDENTITY"]),
+		sshKeys:    split(environ["FACS_SSH_KEY"]),
+		sshConfig:  environ["FACS_SSH_CONFIG"],
 		frozen:     environ["CI"] != "" && environ["CI"] != "false",
 	}
 }
@@ -54,10 +58,12 @@ func (g *globals) register(f *pflag.FlagSet, environ map[string]string) {
 	f.Var(&choice[ui.ColorMode]{&g.color, []ui.ColorMode{ui.ColorAuto, ui.ColorAlways, ui.ColorNever}}, "color",
 		"`WHEN` to use colour: auto, always or never")
 	f.StringArrayVar(&g.identities, "identity", g.identities, "a `FILE` with an age or SSH key that opens secrets; may be given again (FACS_IDENTITY)")
+	f.StringArrayVar(&g.sshKeys, "ssh-key", g.sshKeys, "a `FILE` with a private key for hosts, in place of yours; may be given again (FACS_SSH_KEY)")
+	f.StringVar(&g.sshConfig, "ssh-config", g.sshConfig, "the `FILE` to read in place of your SSH configuration (FACS_SSH_CONFIG)")
 	f.BoolVar(&g.frozen, "frozen", g.frozen, "refuse to generate what the state lacks; the default where CI is set")
 	f.BoolVarP(&g.quiet, "quiet", "q", false, "no progress and no remarks, only the answer and errors")
 	f.BoolVarP(&g.yes, "yes", "y", false, "go on where a person would be asked")
-	for _, name := range []string{"define-dir", "top-dir", "identity", "frozen"} {
+	for _, name := range []string{"define-dir", "top-dir", "identity", "ssh-key", "ssh-config", "frozen"} {
 		f.Lookup(name).DefValue = "" // what the environment says is not the default of the program
 	}
 }
@@ -70,6 +76,8 @@ func (a *app) options() project.Options {
 		TopDir:     a.absolute(a.global.topDir),
 		ConfigDir:  a.configDir(),
 		Identities: a.allAbsolute(a.global.identities),
+		SSHKeys:    a.allAbsolute(a.global.sshKeys),
+		SSHConfig:  a.absolute(a.global.sshConfig),
 		Environ:    a.environ,
 		Who:        a.env.User + "@" + a.env.Host,
 		Host:       a.env.Host,

@@ -95,6 +95,12 @@ func commandPage(cmd *cobra.Command) string {
 	if _, ok := documents()[cmd.Name()]; ok {
 		fmt.Fprintf(&b, "\n`-o json` prints [this document](json.md#%s).\n", cmd.Name())
 	}
+	for _, sub := range cmd.Commands() {
+		if !sub.Hidden {
+			fmt.Fprintf(&b, "\n## %s\n\n%s.\n\n    %s\n\n%s\n\n%s\n", sub.CommandPath(), sub.Short,
+				strings.TrimSuffix(sub.UseLine(), " [flags]"), indentCode(sub.Long), strings.ReplaceAll("  "+sub.Example, "\n", "\n  "))
+		}
+	}
 	return b.String()
 }
 

@@ -93,6 +93,7 @@ func (a *app) with(ctx context.Context, f func(p *project.Project) error) error 
 	if err != nil {
 		return err
 	}
+	defer p.Close()
 	err = f(p)
 	for _, notice := range p.Notices() {
 		a.ui.Notice(notice)
