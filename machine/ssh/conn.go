@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"facsimile.dev/facsimile/machine"
@@ -34,8 +35,10 @@ type Conn struct {
 	tries   int    // how many Starts have connected, or failed to
 	failure error  // of the last of them
 	log     string // of the ssh that is the master now
+	session int    // in which the ssh processes to its jump hosts run
 	closed  bool
-	started int
+	entered int
+	logs    int
 	running sync.WaitGroup
 	cancels map[int]context.CancelCauseFunc
 }
@@ -54,7 +57,7 @@ func (c *Conn) Start(ctx context.Context, argv []string) (machine.Process, error
 		return nil, err
 	}
 	if c.live() {
-		return c.exec(ctx, argv)
+		return orNothing(c.exec(ctx, argv))
 	}
 	c.mu.Lock()
 	seen := c.tries
@@ -72,7 +75,7 @@ func (c *Conn) Start(ctx context.Context, argv []string) (machine.Process, error
 		return nil, failure
 	}
 	if tried && c.live() {
-		return c.exec(ctx, argv)
+		return orNothing(c.exec(ctx, argv))
 	}
 	p, err := c.connect(ctx, argv)
 	if ctx.Err() == nil {
@@ -80,6 +83,11 @@ func (c *Conn) Start(ctx context.Context, argv []string) (machine.Process, error
 		c.tries, c.failure = c.tries+1, err
 		c.mu.Unlock()
 	}
+	return orNothing(p, err)
+}
+
+// orNothing keeps a nil process from being a machine.Process that is not nil.
+func orNothing(p *process, err error) (machine.Process, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +102,12 @@ func (c *Conn) live() bool {
 
 // connect starts argv on a new connection.
 func (c *Conn) connect(ctx context.Context, argv []string) (p *process, err error) {
-	release, err := c.dialer.admit(ctx, c.route.first())
+	waiting, leave, err := c.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	release, err := c.dialer.admit(waiting, c.route.first())
 	if err != nil {
 		return nil, err
 	}
@@ -105,18 +118,19 @@ func (c *Conn) connect(ctx context.Context, argv []string) (p *process, err erro
 		var away *machine.Unreachable
 		if err == nil {
 			c.mu.Lock()
-			c.log = p.at.logs
+			c.log, c.session = p.at.logs, p.Session()
 			c.mu.Unlock()
+			return p, nil
 		}
-		if err == nil || i == attempts || !errors.As(err, &away) || away.Reason != machine.Dropped {
+		if i == attempts || !errors.As(err, &away) || away.Reason != machine.Dropped {
 			return p, err
 		}
 		wait := time.NewTimer(time.Duration(i)*200*time.Millisecond + mathrand.N(300*time.Millisecond))
 		select {
 		case <-wait.C:
-		case <-ctx.Done():
+		case <-waiting.Done():
 			wait.Stop()
-			return nil, context.Cause(ctx)
+			return nil, context.Cause(waiting)
 		}
 	}
 }
@@ -127,23 +141,16 @@ func (c *Conn) exec(ctx context.Context, argv []string) (*process, error) {
 	if c.target.Become {
 		full = append(machine.Sudo(), argv...)
 	}
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
-		return nil, errClosed
+	ctx, leave, err := c.enter(ctx)
+	if err != nil {
+		return nil, err
 	}
-	c.started++
-	id := c.started
-	ctx, cancel := context.WithCancelCause(ctx)
-	c.cancels[id] = cancel
-	c.running.Add(1)
-	c.mu.Unlock()
-	at := attempt{c.dialer.opts, c.target, c.route, filepath.Join(c.dir, fmt.Sprintf("%d.log", id)), c.socket()}
+	at := attempt{c.dialer.opts, c.target, c.route, c.newLog(), c.socket()}
 	mark := "facs-" + rand.Text()
 	start := time.Now()
 	ch, err := child.Start(ctx, append([]string{at.opts.Program}, at.args(remoteCommand(mark, full))...), at.opts.Env)
 	if err != nil {
-		c.ended(id, cancel)
+		leave()
 		return nil, err
 	}
 	p := &process{Child: ch, conn: c, argv: argv, at: at, done: make(chan struct{})}
@@ -152,25 +159,46 @@ func (c *Conn) exec(ctx context.Context, argv []string) (*process, error) {
 		_, killed := ch.Wait() // whoever killed it first says why: the context, or this
 		failure := p.diagnose(ctx, errors.Join(killed, err), time.Since(start))
 		at.removeLogs()
-		c.ended(id, cancel)
+		leave()
 		return nil, failure
 	}
 	ch.Alone() // the connection outlives the program
 	go func() {
 		status, killed := ch.Wait()
 		p.err = p.outcome(status, killed)
-		c.ended(id, cancel)
+		leave()
 		close(p.done)
 	}()
 	return p, nil
 }
 
-func (c *Conn) ended(id int, cancel context.CancelCauseFunc) {
-	cancel(nil)
+// enter gives a context that Close ends, and what must be called when that is no longer needed.
+func (c *Conn) enter(ctx context.Context) (entered context.Context, leave func(), err error) {
 	c.mu.Lock()
-	delete(c.cancels, id)
-	c.mu.Unlock()
-	c.running.Done()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, nil, errClosed
+	}
+	c.entered++
+	id := c.entered
+	entered, cancel := context.WithCancelCause(ctx)
+	c.cancels[id] = cancel
+	c.running.Add(1)
+	return entered, func() {
+		cancel(nil)
+		c.mu.Lock()
+		delete(c.cancels, id)
+		c.mu.Unlock()
+		c.running.Done()
+	}, nil
+}
+
+// newLog is the name of a log that was not used before.
+func (c *Conn) newLog() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.logs++
+	return filepath.Join(c.dir, fmt.Sprintf("%d.log", c.logs))
 }
 
 // Close implements machine.Conn.
@@ -187,6 +215,21 @@ func (c *Conn) Close() error {
 		return nil
 	}
 	err := endMaster(c.socket())
+	if c.session != 0 {
+		awaitEnd(c.session)
+	}
 	c.dialer.forget(c)
 	return errors.Join(err, os.RemoveAll(c.dir))
+}
+
+// awaitEnd returns when a session has no process any more. A master that ends tells those that
+// lead through its jump hosts to end, and does not wait for them; nobody else is told when they
+// have.
+func awaitEnd(session int) {
+	for deadline := time.Now().Add(muxTimeout); time.Now().Before(deadline); {
+		if errors.Is(syscall.Kill(-session, 0), syscall.ESRCH) {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -165,14 +166,14 @@ func TestHung(t *testing.T) {
 
 func TestDropped(t *testing.T) {
 	w := newWorld(t)
-	count := 0
+	var count atomic.Int32
 	target := named("full")
-	target.Address, target.Port = "127.0.0.1", listen(t, func(c net.Conn) { count++; c.Close() })
+	target.Address, target.Port = "127.0.0.1", listen(t, func(c net.Conn) { count.Add(1); c.Close() })
 	if e := try[*machine.Unreachable](t, w.dial(w.dialer(), target)); e.Reason != machine.Dropped {
 		t.Errorf("reason %q", e.Reason)
 	}
-	if count != attempts {
-		t.Errorf("connected %d times; want %d", count, attempts)
+	if n := count.Load(); n != attempts {
+		t.Errorf("connected %d times; want %d", n, attempts)
 	}
 }
 

@@ -15,6 +15,8 @@ type stage int
 
 const (
 	stageNone          stage = iota
+	stageShared              // a connection that stands was asked to take one more program
+	stageResolving           // there is none
 	stageConnecting          // to the address
 	stageConnected           // the port is open
 	stageGreeted             // the server said its version
@@ -25,7 +27,9 @@ const (
 // next is what comes after a stage: what is waited for.
 func (s stage) next() string {
 	return map[stage]string{
-		stageNone:          "ssh to look up the address",
+		stageNone:          "ssh to read its configuration",
+		stageShared:        "the connection that stands to take one more program",
+		stageResolving:     "the address to be looked up",
 		stageConnecting:    "the host to take the connection",
 		stageConnected:     "the server to say that it is an SSH server",
 		stageGreeted:       "the server to agree on keys",
@@ -47,6 +51,8 @@ var stageWords = []struct {
 	{"debug1: Executing proxy command", stageConnected},
 	{"debug1: Local version string", stageConnected},
 	{"debug1: Connecting to ", stageConnecting},
+	{"debug1: Control socket ", stageResolving},
+	{"debug1: auto-mux: Trying existing master", stageShared},
 }
 
 var (
@@ -109,7 +115,7 @@ func (l sshLog) user() string { return submatch(logUser, string(l), 1) }
 func (l sshLog) offered() []string {
 	var keys []string
 	for _, m := range logOffered.FindAllStringSubmatch(string(l), -1) {
-		keys = append(keys, m[1])
+		keys = append(keys, strings.TrimSuffix(m[1], " explicit"))
 	}
 	return keys
 }

@@ -35,8 +35,6 @@ type hop struct {
 // route is the way to a node: the jump hosts in the order of travel, and last the node.
 type route []hop
 
-func (r route) node() hop { return r[len(r)-1] }
-
 // lazyRoute is a route that is found once.
 type lazyRoute struct {
 	mu    sync.Mutex
@@ -164,6 +162,12 @@ func jumpArgs(spec string) (args []string, host string, err error) {
 
 // ask runs ssh -G.
 func (d *Dialer) ask(ctx context.Context, base []string, host string) (map[string][]string, error) {
+	select { // processes are bounded, whatever they do
+	case d.opening <- struct{}{}:
+		defer func() { <-d.opening }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	args := append([]string{"-G"}, base...)
 	cmd := exec.CommandContext(ctx, d.opts.Program, append(args, "--", host)...)
 	cmd.Env = d.opts.Env

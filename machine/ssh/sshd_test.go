@@ -3,7 +3,6 @@
 package ssh
 
 import (
-	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -17,6 +16,7 @@ import (
 
 	facsimile "facsimile.dev/facsimile"
 	"facsimile.dev/facsimile/machine"
+	"facsimile.dev/facsimile/machine/internal/child"
 )
 
 // world is a folder with keys, known_hosts and an ssh_config of its own, and OpenSSH servers on
@@ -33,6 +33,7 @@ type server struct {
 	name string
 	port int
 	key  string // its host key, a file
+	log  *child.Tail
 }
 
 func newWorld(t testing.TB) *world {
@@ -114,7 +115,7 @@ func freePort(t testing.TB) int {
 // lines of its sshd_config, first since the first value counts.
 func (w *world) serve(name string, settings ...string) server {
 	w.t.Helper()
-	s := server{name: name, port: freePort(w.t), key: w.path("host_" + name)}
+	s := server{name: name, port: freePort(w.t), key: w.path("host_" + name), log: &child.Tail{}}
 	w.keygen("host_" + name)
 	conf := strings.Join(settings, "\n") + fmt.Sprintf(`
 Port %d
@@ -142,8 +143,7 @@ SetEnv SHLVL=2
 func (w *world) listen(s server, config string) {
 	w.t.Helper()
 	cmd := exec.Command("/usr/sbin/sshd", "-D", "-e", "-f", config)
-	var log bytes.Buffer
-	cmd.Stderr = &log
+	cmd.Stderr = s.log
 	if err := cmd.Start(); err != nil {
 		w.t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func (w *world) listen(s server, config string) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		if w.t.Failed() {
-			w.t.Logf("sshd %s:\n%s", s.name, log.String())
+			w.t.Logf("sshd %s:\n%s", s.name, s.log.String())
 		}
 	})
 	for deadline := time.Now().Add(20 * time.Second); ; {

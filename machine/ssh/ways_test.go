@@ -3,6 +3,8 @@
 package ssh
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -305,4 +307,96 @@ func zombie(t *testing.T, pid int) bool {
 	t.Helper()
 	out, _ := exec.Command("ps", "-o", "stat=", "-p", fmt.Sprint(pid)).Output()
 	return len(out) == 0 || strings.HasPrefix(strings.TrimSpace(string(out)), "Z")
+}
+
+// However many programs start at once on a new Conn, there is one connection; and when it
+// cannot be made, one attempt tells all of them.
+func TestOneConnection(t *testing.T) {
+	w := newWorld(t)
+	s := w.serve("h1")
+	d := w.dialer()
+	c := w.dial(d, named("h1"))
+	var starting sync.WaitGroup
+	for range 5 {
+		starting.Go(func() {
+			p, err := c.Start(t.Context(), []string{"true"})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := p.Wait(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	starting.Wait()
+	if got := strings.Count(s.log.String(), "Accepted publickey"); got != 1 {
+		t.Errorf("%d logins; want 1", got)
+	}
+
+	var connected atomic.Int32
+	reached, held := make(chan struct{}), make(chan struct{})
+	target := named("silent")
+	target.Address, target.Port = "127.0.0.1", listen(t, func(conn net.Conn) {
+		if connected.Add(1) == 1 {
+			close(reached)
+			<-held
+		}
+		fmt.Fprint(conn, "This is no SSH server\r\nSSH-1.0-old\r\n")
+	})
+	c = w.dial(d, target)
+	failures := make([]error, 5)
+	starting.Go(func() { _, failures[0] = c.Start(t.Context(), []string{"true"}) })
+	<-reached
+	for i := 1; i < len(failures); i++ {
+		starting.Go(func() { _, failures[i] = c.Start(t.Context(), []string{"true"}) })
+	}
+	close(held)
+	starting.Wait()
+	for _, err := range failures {
+		if _, ok := errors.AsType[*machine.Unreachable](err); !ok {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+// No more connections are opening at once than the options say.
+func TestBoundedOpening(t *testing.T) {
+	w := newWorld(t)
+	o := w.options()
+	o.PerHop, o.Opening = 2, 3
+	d := w.dialerWith(o)
+	var now, most atomic.Int32
+	admit := func(hop string) func() {
+		release, err := d.admit(t.Context(), hop)
+		if err != nil {
+			t.Error(err)
+			return func() {}
+		}
+		n := now.Add(1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		}
+		return func() { now.Add(-1); release() }
+	}
+	a1, a2 := admit("a"), admit("a")
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := d.admit(ended, "a"); err == nil {
+		t.Error("a third connection by way of a was let in")
+	}
+	b1 := admit("b")
+	if _, err := d.admit(ended, "c"); err == nil {
+		t.Error("a fourth connection was let in")
+	}
+	for _, release := range []func(){a1, a2, b1} {
+		release()
+	}
+	var all sync.WaitGroup
+	for i := range 50 {
+		all.Go(func() { admit(fmt.Sprint(i % 5))() })
+	}
+	all.Wait()
+	if most.Load() > 3 {
+		t.Errorf("%d at once", most.Load())
+	}
 }

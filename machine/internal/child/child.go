@@ -137,8 +137,30 @@ func (c *Child) Killed() error {
 	return c.cause
 }
 
+// Session is the number of the program's session and process group.
+func (c *Child) Session() int { return c.cmd.Process.Pid }
+
 // Stdin is the program's standard input.
-func (c *Child) Stdin() io.WriteCloser { return c.stdin }
+func (c *Child) Stdin() io.WriteCloser { return input{c} }
+
+// input is standard input. It is closed at the latest when the program ends, and closing it
+// once more is no error.
+type input struct{ c *Child }
+
+func (in input) Write(p []byte) (int, error) {
+	n, err := in.c.stdin.Write(p)
+	if cause := in.c.Killed(); err != nil && cause != nil {
+		err = cause
+	}
+	return n, err
+}
+
+func (in input) Close() error {
+	if err := in.c.stdin.Close(); !errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return nil
+}
 
 // Stderr is the last lines of its standard error.
 func (c *Child) Stderr() string { return c.tail.String() }
