@@ -17,14 +17,8 @@ type Prefetcher interface {
 
 // Lack is what a node has to be given to complete a tree.
 type Lack struct {
-	Keys  []facsimile.Digest // of sealed blobs, each once
-	Blobs []LackedBlob       // each once
-}
-
-// LackedBlob is a blob that no release on the node has.
-type LackedBlob struct {
-	Digest facsimile.Digest
-	Sealed bool // which no compression makes smaller
+	Keys  []facsimile.Digest // the sealed blobs that they open, each once
+	Blobs []facsimile.Digest // each once
 }
 
 // prefetch tells the Content what it lacks, where it wants to know.
@@ -51,7 +45,7 @@ func (s *stager) lackedKeys() (keys []facsimile.Digest) {
 
 // lackedBlobs lists the contents that stand neither in staging nor in any release, in the order
 // in which build fetches them. One whose only copy turns out to be damaged is fetched as well.
-func (s *stager) lackedBlobs(groups [][]facsimile.File) (blobs []LackedBlob) {
+func (s *stager) lackedBlobs(groups [][]facsimile.File) (blobs []facsimile.Digest) {
 	told := map[facsimile.Digest]bool{}
 	for _, files := range groups {
 		d := files[0].Digest
@@ -59,7 +53,7 @@ func (s *stager) lackedBlobs(groups [][]facsimile.File) (blobs []LackedBlob) {
 			continue
 		}
 		told[d] = true
-		blobs = append(blobs, LackedBlob{Digest: d, Sealed: files[0].Secret})
+		blobs = append(blobs, d)
 	}
 	return blobs
 }

@@ -67,7 +67,7 @@ func (b *borrowed) Prefetch(ctx context.Context, l node.Lack) error {
 		batch := newBatch(blobs, blobWindow)
 		b.mu.Lock()
 		for i, blob := range blobs {
-			b.at[blob.Digest] = place{batch, i}
+			b.at[blob] = place{batch, i}
 		}
 		b.mu.Unlock()
 		if from == 0 {
@@ -145,7 +145,7 @@ func (b *borrowed) Open(ctx context.Context, d facsimile.Digest) (io.ReadCloser,
 	delete(b.at, d)
 	b.mu.Unlock()
 	if !ok {
-		at.batch = newBatch([]node.LackedBlob{{Digest: d}}, oneBlobWindow)
+		at.batch = newBatch([]facsimile.Digest{d}, oneBlobWindow)
 	}
 	b.startBatch(at.batch)
 	return at.batch.open(at.number), nil
@@ -160,7 +160,7 @@ func (b *borrowed) startBatch(t *batch) {
 
 // pump takes what comes of a batch, and gives it to whoever reads the blobs.
 func (b *borrowed) pump(t *batch) error {
-	args := lentArgs{Stage: b.stage, Blobs: joinDigests(t.digests), Sealed: t.sealed}
+	args := lentArgs{Stage: b.stage, Blobs: joinDigests(t.digests)}
 	k, err := b.c.begin(b.ctx, question{method: methodBlobs, what: "give blobs", args: args, window: t.window})
 	if err != nil {
 		return err
@@ -208,7 +208,6 @@ func cutRecord(part []byte) (how byte, number int, body, rest []byte, err error)
 // batch is some blobs that were asked for together.
 type batch struct {
 	digests []facsimile.Digest
-	sealed  []byte
 	window  int
 	start   sync.Once
 
@@ -229,15 +228,9 @@ type incoming struct {
 	closed bool
 }
 
-func newBatch(blobs []node.LackedBlob, window int) *batch {
-	t := &batch{window: window, blobs: make([]incoming, len(blobs)), sealed: make([]byte, (len(blobs)+7)/8)}
+func newBatch(digests []facsimile.Digest, window int) *batch {
+	t := &batch{digests: digests, window: window, blobs: make([]incoming, len(digests))}
 	t.more.L = &t.mu
-	for i, blob := range blobs {
-		t.digests = append(t.digests, blob.Digest)
-		if blob.Sealed {
-			t.sealed[i/8] |= 1 << (i % 8)
-		}
-	}
 	return t
 }
 

@@ -16,7 +16,7 @@ import (
 
 // DialOptions says who asks, and how patiently.
 type DialOptions struct {
-	Name    string           // what errors call the node; empty: "the node"
+	Name    facsimile.Node   // the node's name in orders: it is given what they name for it, and nothing else
 	Version string           // of this facs; the node's must be the same
 	Binary  facsimile.Digest // of the executable that must be running there; zero: any of that version
 	Silence time.Duration    // without a sign of life until the node is given up; 0: one minute; at least four seconds
@@ -32,6 +32,7 @@ const (
 // Client is a node behind a stream. Its methods may be called at the same time.
 type Client struct {
 	c      *conn
+	name   facsimile.Node
 	count  *counters
 	theirs Program
 }
@@ -42,11 +43,11 @@ var _ node.Node = (*Client)(nil)
 // What comes before the node's first line, as from a login shell, is skipped up to 64 KiB. The
 // error is a *HandshakeError where no facs answers, and a *MismatchError where another one does.
 func Dial(ctx context.Context, rw io.ReadWriteCloser, opt DialOptions) (*Client, error) {
-	cl := &Client{count: &counters{}}
+	cl := &Client{name: opt.Name, count: &counters{}}
 	silence := silenceOf(opt.Silence)
 	ours := Program{Protocol: Protocol, Version: opt.Version, Binary: opt.Binary, Silence: silence.Milliseconds()}
 	closeStream := sync.OnceFunc(func() { _ = rw.Close() }) // nothing is owed to it any more
-	c := newConn(cmp.Or(opt.Name, "the node"), rw, rw, closeStream, cl.count)
+	c := newConn(peerName(opt.Name), rw, rw, closeStream, cl.count)
 	c.answer, c.silence, c.grace = c.lend, silence, cmp.Or(opt.Grace, defaultGrace)
 	err := within(ctx, silence, closeStream, func() (err error) {
 		if cl.theirs, err = readHello(c.reader.r, maxBanner, c.peer); err != nil {
@@ -65,6 +66,13 @@ func Dial(ctx context.Context, rw io.ReadWriteCloser, opt DialOptions) (*Client,
 	cl.c = c
 	c.start(ctx)
 	return cl, nil
+}
+
+func peerName(name facsimile.Node) string {
+	if name == "" {
+		return "the node"
+	}
+	return "node " + string(name)
 }
 
 // newConn makes a connection that has to be greeted and started.

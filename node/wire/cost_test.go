@@ -177,12 +177,33 @@ func TestLargeBlobsFillTheWindow(t *testing.T) {
 	})
 }
 
-// numbered is a Content of any number of blobs, each of which holds its own digest.
-type numbered struct{ node.Content }
+// numbered is a Content of n blobs, each of which holds its own digest.
+type numbered struct {
+	node.Content
+	tree []byte
+}
 
 func numberedDigest(i int) facsimile.Digest {
 	return facsimile.Digest{byte(i), byte(i >> 8), byte(i >> 16), 1}
 }
+
+func newNumbered(t testing.TB, n int) numbered {
+	t.Helper()
+	files := make([]facsimile.File, n)
+	for i := range files {
+		files[i] = facsimile.File{Path: fmt.Sprintf("f%d", i), Type: facsimile.RegularFile, Mode: 0o644, Size: 32, Digest: numberedDigest(i)}
+	}
+	tree, err := facsimile.NewTree(files)
+	must(t, err)
+	return numbered{tree: tree.Encode()}
+}
+
+// order is an order that gives app1 all of them.
+func (c numbered) order() node.Order { return nodetest.Order(1, "app1", facsimile.DigestOf(c.tree)) }
+
+func (c numbered) Tree(context.Context, facsimile.Digest) ([]byte, error) { return c.tree, nil }
+
+func (numbered) Key(_ context.Context, d facsimile.Digest) (node.Key, error) { return node.Key(d), nil }
 
 func (numbered) Open(_ context.Context, d facsimile.Digest) (io.ReadCloser, error) {
 	return io.NopCloser(strings.NewReader(string(d[:]))), nil
@@ -197,7 +218,7 @@ type greedy struct {
 func (g greedy) Stage(ctx context.Context, _ node.Ballot, _ node.Order, c node.Content) (node.Staged, error) {
 	lack := node.Lack{}
 	for i := range g.n {
-		lack.Blobs = append(lack.Blobs, node.LackedBlob{Digest: numberedDigest(i)})
+		lack.Blobs = append(lack.Blobs, numberedDigest(i))
 	}
 	if err := c.(node.Prefetcher).Prefetch(ctx, lack); err != nil {
 		return node.Staged{}, err
@@ -227,9 +248,10 @@ func numberedBytes(i int) []byte {
 func TestVeryManyBlobs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 120_000
+		content := newNumbered(t, n)
 		s := connect(t, newLink(latency), greedy{n: n})
 		began := time.Now()
-		staged, err := s.Stage(t.Context(), nodetest.Ballot(1), nodetest.Order(1, "app1", facsimile.Digest{1}), numbered{})
+		staged, err := s.Stage(t.Context(), nodetest.Ballot(1), content.order(), content)
 		if err != nil || staged.Received != n {
 			t.Fatalf("%+v, %v", staged, err)
 		}

@@ -287,7 +287,7 @@ type slowReader struct {
 func (n slowReader) Stage(ctx context.Context, _ node.Ballot, _ node.Order, c node.Content) (node.Staged, error) {
 	var lack node.Lack
 	for i := range n.n {
-		lack.Blobs = append(lack.Blobs, node.LackedBlob{Digest: numberedDigest(i)})
+		lack.Blobs = append(lack.Blobs, numberedDigest(i))
 	}
 	if err := c.(node.Prefetcher).Prefetch(ctx, lack); err != nil {
 		return node.Staged{}, err
@@ -313,7 +313,7 @@ func (slowReader) Look(context.Context, facsimile.Digest) (node.Report, error) {
 }
 
 // zeros is a Content of blobs of a megabyte each.
-type zeros struct{ node.Content }
+type zeros struct{ numbered }
 
 func (zeros) Open(context.Context, facsimile.Digest) (io.ReadCloser, error) {
 	return io.NopCloser(io.LimitReader(zeroReader{}, 1<<20)), nil
@@ -334,7 +334,8 @@ func TestSlowNodeSlowsTheOperator(t *testing.T) {
 		s := connect(t, newLink(latency), n)
 		done := make(chan error, 1)
 		go func() {
-			staged, err := s.Stage(t.Context(), nodetest.Ballot(1), nodetest.Order(1, "app1", facsimile.Digest{1}), zeros{})
+			content := zeros{newNumbered(t, n.n)}
+			staged, err := s.Stage(t.Context(), nodetest.Ballot(1), content.order(), content)
 			if staged.Bytes != 64<<20 {
 				err = errors.Join(err, fmt.Errorf("%d bytes came", staged.Bytes))
 			}
@@ -363,13 +364,14 @@ func TestStageUsesNothingAfterwards(t *testing.T) {
 		n := slowReader{step: make(chan struct{}), n: 10}
 		close(n.step)
 		s := connect(t, newLink(latency), n)
-		c := stalled{zeros{}, make(chan struct{}), &sync.Once{}, &atomic.Int64{}}
+		content := zeros{newNumbered(t, n.n)}
+		c := stalled{content, make(chan struct{}), &sync.Once{}, &atomic.Int64{}}
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
 			<-c.reached
 			cancel()
 		}()
-		_, err := s.Stage(ctx, nodetest.Ballot(1), nodetest.Order(1, "app1", facsimile.Digest{1}), c)
+		_, err := s.Stage(ctx, nodetest.Ballot(1), content.order(), c)
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("Stage says %v", err)
 		}

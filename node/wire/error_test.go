@@ -225,3 +225,52 @@ func TestSecretsCrossSealed(t *testing.T) {
 		t.Error("the secret crossed in the clear")
 	}
 }
+
+// nosy is a node that asks for what is another node's.
+type nosy struct {
+	node.Node
+	other  facsimile.Digest
+	theirs []facsimile.Digest
+	errs   *[]error
+}
+
+func (n nosy) Stage(ctx context.Context, _ node.Ballot, _ node.Order, c node.Content) (node.Staged, error) {
+	note := func(err error) { *n.errs = append(*n.errs, err) }
+	_, err := c.Tree(ctx, n.other)
+	note(err)
+	for _, d := range n.theirs {
+		_, err = c.Key(ctx, d)
+		note(err)
+		blob, err := c.Open(ctx, d)
+		if err == nil {
+			_, err = io.Copy(io.Discard, blob)
+		}
+		note(err)
+	}
+	return node.Staged{}, nil
+}
+
+// TestNodeIsGivenOnlyItsOwn checks that a node gets nothing that its own tree does not name,
+// though the Content has it.
+func TestNodeIsGivenOnlyItsOwn(t *testing.T) {
+	leaks(t)
+	content := nodetest.NewContent()
+	mine := content.Add(t, content.File("a", "mine", 0o644), content.Secret("s", "my secret"))
+	plain, secret := content.File("a", "theirs", 0o644), content.Secret("s", "their secret")
+	other := content.Add(t, plain, secret)
+	o := nodetest.Order(1, "app1", mine)
+	o.Trees["app2"] = other
+	var errs []error
+	s := connect(t, newLink(0), nosy{other: other, theirs: []facsimile.Digest{plain.Digest, secret.Digest}, errs: &errs})
+	_, err := s.Stage(t.Context(), nodetest.Ballot(1), o, content)
+	must(t, err)
+	if len(errs) != 5 || content.Opened() != 0 {
+		t.Fatalf("%d errors, %d blobs opened", len(errs), content.Opened())
+	}
+	for _, err := range errs {
+		var e *facsimile.Error
+		if !errors.As(err, &e) || !strings.Contains(err.Error(), "does not give it") {
+			t.Errorf("the node is told %v", err)
+		}
+	}
+}

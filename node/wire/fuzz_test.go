@@ -22,11 +22,11 @@ func (quick) Promise(context.Context, node.Ballot, node.Owner, time.Duration) (n
 	return node.Report{}, nil
 }
 
-func (quick) Stage(ctx context.Context, _ node.Ballot, _ node.Order, c node.Content) (s node.Staged, err error) {
-	if _, err = c.Tree(ctx, numberedDigest(1)); err != nil {
+func (quick) Stage(ctx context.Context, _ node.Ballot, o node.Order, c node.Content) (s node.Staged, err error) {
+	if _, err = c.Tree(ctx, o.Trees["app1"]); err != nil {
 		return s, err
 	}
-	lack := node.Lack{Keys: []facsimile.Digest{numberedDigest(2)}, Blobs: []node.LackedBlob{{Digest: numberedDigest(3)}, {Digest: numberedDigest(4), Sealed: true}}}
+	lack := node.Lack{Keys: []facsimile.Digest{numberedDigest(2)}, Blobs: []facsimile.Digest{numberedDigest(3), numberedDigest(4)}}
 	if err = c.(node.Prefetcher).Prefetch(ctx, lack); err != nil {
 		return s, err
 	}
@@ -75,33 +75,26 @@ func recorded(f *testing.F) (operator, hostSide string) {
 	go func() {
 		served <- wire.Serve(context.Background(), n, n, quick{}, wire.ServeOptions{Version: version})
 	}()
-	c, err := wire.Dial(context.Background(), o, wire.DialOptions{Version: version})
+	c, err := wire.Dial(context.Background(), o, wire.DialOptions{Name: "app1", Version: version})
 	must(f, err)
-	askAll(context.Background(), c)
+	askAll(f, c)
 	must(f, c.Close())
 	must(f, <-served)
 	return o.sent.String(), n.sent.String()
 }
 
-func askAll(ctx context.Context, n node.Node) {
-	b, order := nodetest.Ballot(1), nodetest.Order(1, "app1", numberedDigest(1))
+func askAll(t testing.TB, n node.Node) {
+	ctx, content := t.Context(), newNumbered(t, 10)
+	b, order := nodetest.Ballot(1), content.order()
 	_, _ = n.Look(ctx, facsimile.Digest{})
 	_, _ = n.Promise(ctx, b, nodetest.Owner("app1"), time.Hour)
-	_, _ = n.Stage(ctx, b, order, numberedContent{})
+	_, _ = n.Stage(ctx, b, order, content)
 	_, _ = n.Activate(ctx, b, order)
 	for range n.Verify(ctx, numberedDigest(1)) {
 	}
 	for range n.Journal(ctx, 0) {
 	}
 	_, _ = n.Prune(ctx, b, 1, nil)
-}
-
-// numberedContent has everything.
-type numberedContent struct{ numbered }
-
-func (numberedContent) Tree(_ context.Context, d facsimile.Digest) ([]byte, error) { return d[:], nil }
-func (numberedContent) Key(_ context.Context, d facsimile.Digest) (node.Key, error) {
-	return node.Key(d), nil
 }
 
 // FuzzServe sends a node anything. It must end when the stream does.
@@ -134,11 +127,11 @@ func FuzzDial(f *testing.F) {
 			l.node.out.fail(io.EOF, io.ErrClosedPipe)
 		}()
 		go func() { _, _ = io.Copy(io.Discard, l.node) }()
-		c, err := wire.Dial(t.Context(), l.operator, wire.DialOptions{Version: version})
+		c, err := wire.Dial(t.Context(), l.operator, wire.DialOptions{Name: "app1", Version: version})
 		if err != nil {
 			return
 		}
-		askAll(t.Context(), c)
+		askAll(t, c)
 		must(t, c.Close())
 	})
 }

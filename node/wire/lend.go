@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"sync"
@@ -12,10 +13,13 @@ import (
 	"facsimile.dev/facsimile/node"
 )
 
-// loan is a Content that the node may take from while one call of stage lasts.
+// loan is what the node may take of a Content while one call of stage lasts: the tree that the
+// order has for it, and what that tree names. The secrets of other nodes are none of its business.
 type loan struct {
 	content node.Content
 	ctx     context.Context
+	tree    facsimile.Digest
+	names   func() (map[facsimile.Digest]bool, error) // the blobs that the tree names; true: it is sealed
 
 	mu     sync.Mutex
 	over   bool
@@ -29,7 +33,8 @@ func (cl *Client) Stage(ctx context.Context, b node.Ballot, o node.Order, c node
 	what := inEpoch("stage", b)
 	lendCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	l := &loan{content: c, ctx: lendCtx}
+	l := &loan{content: c, ctx: lendCtx, tree: o.Trees[cl.name]}
+	l.names = sync.OnceValues(l.readNames)
 	k, err := cl.c.begin(ctx, question{method: methodStage, what: what, args: orderArgs{b, o}, loan: l})
 	if err != nil {
 		return node.Staged{}, err
@@ -64,6 +69,46 @@ func (l *loan) end() {
 	l.over = true
 	l.mu.Unlock()
 	l.users.Wait()
+}
+
+// readNames reads what the tree names.
+func (l *loan) readNames() (map[facsimile.Digest]bool, error) {
+	b, err := l.content.Tree(l.ctx, l.tree)
+	if err != nil {
+		return nil, l.fault(err)
+	}
+	if facsimile.DigestOf(b) != l.tree {
+		return nil, errors.New("the tree is not the one that the order names")
+	}
+	tree, err := facsimile.DecodeTree(b)
+	if err != nil {
+		return nil, err
+	}
+	names := map[facsimile.Digest]bool{}
+	for _, f := range tree.Files {
+		if f.Type == facsimile.RegularFile {
+			names[f.Digest] = names[f.Digest] || f.Secret
+		}
+	}
+	return names, nil
+}
+
+// named checks that the tree names all these blobs, and gives all that it names.
+func (l *loan) named(blobs []facsimile.Digest) (map[facsimile.Digest]bool, error) {
+	names, err := l.names()
+	if err != nil {
+		return nil, fmt.Errorf("cannot tell what the tree %s names: %w", l.tree.Short(), err)
+	}
+	for _, d := range blobs {
+		if _, ok := names[d]; !ok {
+			return nil, notNamed(d)
+		}
+	}
+	return names, nil
+}
+
+func notNamed(d facsimile.Digest) error {
+	return facsimile.Errorf(facsimile.Refused, "the node asked for %s, which the order does not give it", d.Short())
 }
 
 // fault notes an error of the Content.
@@ -132,6 +177,9 @@ func (c *conn) lending(r *reply, stage uint32, do func(*loan) error) error {
 var errOver = errors.New("nothing is being staged any more")
 
 func lendTree(ctx context.Context, l *loan, r *reply, d facsimile.Digest) error {
+	if d != l.tree {
+		return notNamed(d)
+	}
 	b, err := l.content.Tree(ctx, d)
 	if err != nil {
 		return l.fault(err)
@@ -147,6 +195,9 @@ func lendTree(ctx context.Context, l *loan, r *reply, d facsimile.Digest) error 
 func lendKeys(ctx context.Context, l *loan, blobs []byte) ([]byte, error) {
 	digests, err := splitDigests(blobs)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := l.named(digests); err != nil {
 		return nil, err
 	}
 	keys := make([]byte, 0, len(digests)*len(node.Key{}))
@@ -252,14 +303,17 @@ func (c *conn) lendBlobs(ctx context.Context, l *loan, r *reply, a lentArgs) err
 	if err != nil {
 		return err
 	}
+	sealed, err := l.named(digests)
+	if err != nil {
+		return err
+	}
 	p := &packer{r: r}
 	for i, d := range digests {
-		sealed := i/8 < len(a.Sealed) && a.Sealed[i/8]>>(i%8)&1 == 1
-		if p.shrink == sealed {
+		if p.shrink == sealed[d] {
 			if err := p.flush(); err != nil {
 				return err
 			}
-			p.shrink = !sealed
+			p.shrink = !sealed[d]
 		}
 		if err := c.lendBlob(ctx, l, p, i, d); err != nil {
 			return err

@@ -80,9 +80,8 @@ type (
 		Tree  facsimile.Digest `json:"tree"`
 	}
 	lentArgs struct {
-		Stage  uint32 `json:"stage"`
-		Blobs  []byte `json:"blobs"`            // digests, one after the other
-		Sealed []byte `json:"sealed,omitempty"` // a bit for each blob, the lowest first
+		Stage uint32 `json:"stage"`
+		Blobs []byte `json:"blobs"` // digests, one after the other
 	}
 )
 
