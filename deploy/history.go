@@ -100,7 +100,7 @@ func merge(stories []map[uint64]*chapter) []Entry {
 			versions = map[facsimile.Project]string{}
 		}
 		entries = append(entries, Entry{
-			Epoch: epoch, Time: o.Time, Who: o.Who, What: o.Kind, Digest: o.Release, Versions: versions, Result: ending(chapters),
+			Epoch: epoch, Time: o.Time, Who: o.Who, What: o.Kind, Why: o.Why, Digest: o.Release, Versions: versions, Result: ending(chapters),
 		})
 	}
 	return entries

@@ -138,6 +138,7 @@ type Entry struct {
 	Time     time.Time                    `json:"time"` // the operator's clock
 	Who      string                       `json:"who"`
 	What     string                       `json:"what"` // deploy or rollback
+	Why      string                       `json:"why,omitempty"`
 	Digest   facsimile.Digest             `json:"digest"`
 	Versions map[facsimile.Project]string `json:"versions"`
 	Result   Ending                       `json:"result"`

@@ -174,7 +174,11 @@ func (p *Project) Explain(ctx context.Context, at Address, project facsimile.Pro
 		Overrode: []Overridden{}, Reads: []ReadValue{},
 	}
 	for _, c := range e.Overrode {
-		out.Overrode = append(out.Overrode, Overridden{Value: c.Value, Origin: p.Place(c.At)})
+		at := c.Value.Origin()
+		if c.Value.IsAbsent() { // a removal stands at its key
+			at = c.At
+		}
+		out.Overrode = append(out.Overrode, Overridden{Value: c.Value, Origin: p.Place(at)})
 	}
 	for _, r := range e.Reads {
 		out.Reads = append(out.Reads, ReadValue{Path: r.Path, Origin: p.Place(r.Origin)})

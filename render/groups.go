@@ -149,8 +149,12 @@ func (r *reader) replacement(g *group) {
 	if pattern.IsAbsent() {
 		return
 	}
+	if g.kind == "tmpl" {
+		r.fail(pattern, "pattern and replace are of copy groups: a template goes where it stands under %s", deployPrefix)
+		return
+	}
 	g.pattern = r.regexp("pattern")
-	g.replace = goReplacement(replace.Str())
+	g.replace = goReplacement(r.text("replace"))
 }
 
 // goReplacement turns a replacement of Python's re.sub (\1, \g<1>, \g<name>, \\) into Go's.
@@ -170,6 +174,10 @@ func goReplacement(s string) string {
 
 func (r *reader) text(key string) string {
 	v := r.v.Get(key)
+	if v.Kind() == facsimile.Hidden {
+		r.fail(v, "%s of an install group has a secret in it, and names of files are no secret", key)
+		return ""
+	}
 	if !v.IsAbsent() && v.Kind() != facsimile.String {
 		r.fail(v, "%s of an install group is %s, want a string", key, v.Kind())
 	}

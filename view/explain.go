@@ -1,6 +1,8 @@
 package view
 
 import (
+	"slices"
+
 	facsimile "facsimile.dev/facsimile"
 	"facsimile.dev/facsimile/define"
 )
@@ -37,7 +39,10 @@ func (c *Context) Explain(p facsimile.Path) (Explanation, error) {
 	}
 	for _, contribution := range c.contributions(p, &out) {
 		if out.Layer == "" {
-			out.Layer, out.Origin = contribution.Layer, contribution.At
+			out.Layer = contribution.Layer
+			if out.Origin.IsZero() {
+				out.Origin = contribution.At
+			}
 			continue
 		}
 		out.Overrode = append(out.Overrode, contribution)
@@ -73,10 +78,22 @@ func (c *Context) readsOf(p facsimile.Path, v facsimile.Value) []Read {
 		return nil
 	}
 	var reads []Read
-	for _, r := range c.Reads(j.Tag()) {
-		if r.Origin != v.Origin() {
+	all := c.Reads(j.Tag())
+	for i, r := range all {
+		if r.Origin != v.Origin() && !onTheWay(r.Path, i, all) {
 			reads = append(reads, r)
 		}
 	}
 	return reads
+}
+
+// onTheWay reports whether a path is that of a map or list which was only passed on the way to
+// another read.
+func onTheWay(p facsimile.Path, i int, reads []Read) bool {
+	for k, r := range reads {
+		if k != i && len(r.Path) > len(p) && slices.Equal(p, r.Path[:len(p)]) {
+			return true
+		}
+	}
+	return false
 }

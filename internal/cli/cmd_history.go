@@ -54,9 +54,9 @@ func historyText(page *ui.Page, in facsimile.Instance, entries []project.Rollout
 	rows := make([][]string, len(entries))
 	for i, e := range entries {
 		rows[i] = []string{fmt.Sprint(e.Epoch), e.Time.Local().Format("2006-01-02 15:04"), e.What, endingText(page, string(e.Result)),
-			short(e.Digest), versionsText(e.Versions), ui.Visible(e.Who)}
+			short(e.Digest), versionsText(e.Versions), ui.Visible(e.Who), ui.Visible(e.Why)}
 	}
-	page.Table([]string{"EPOCH", "TIME", "WHAT", "RESULT", "RELEASE", "VERSIONS", "WHO"}, rows)
+	page.Table([]string{"EPOCH", "TIME", "WHAT", "RESULT", "RELEASE", "VERSIONS", "WHO", "WHY"}, rows)
 }
 
 func versionsText(of map[facsimile.Project]string) string {

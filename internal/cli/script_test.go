@@ -41,6 +41,7 @@ func runScripts(t *testing.T, dir string) {
 			"append":   appendTo,
 			"replace":  replaceIn,
 			"layout":   layOut,
+			"readme":   readme,
 		},
 	})
 }

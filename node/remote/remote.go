@@ -155,7 +155,7 @@ func (n *Node) serve(ctx context.Context) (*wire.Client, error) {
 		return nil, err
 	}
 	client, err := wire.Dial(ctx, stream{process}, wire.DialOptions{
-		Name: "node " + string(n.o.Name), Version: n.o.Version, Binary: n.used.Digest,
+		Name: n.o.Name, Version: n.o.Version, Binary: n.used.Digest,
 	})
 	var handshake *wire.HandshakeError
 	if !errors.As(err, &handshake) {
