@@ -207,7 +207,7 @@ func (n *nsNode) assign(f *frame, v Value) error {
 	if err := f.st.useItems(3); err != nil {
 		return err
 	}
-	v.tag = f.st.union(v.tag, f.st.control)
+	v.tag = f.st.union(v.tag, f.st.controls())
 	ns.attrs.setString(n.attr, v)
 	return nil
 }

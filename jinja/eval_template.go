@@ -219,12 +219,12 @@ func (st *state) module(t *Template) (*module, error) {
 	}
 	ctx := st.newContext(t)
 	ctx.bare = true
-	control := st.control
+	control, beyond := st.control, st.beyond
 	if st.tr != nil {
-		st.control = 0
+		st.control, st.beyond = 0, 0
 	}
 	m, err := st.makeModule(t, ctx)
-	st.control = control
+	st.control, st.beyond = control, beyond
 	if err != nil {
 		return nil, err
 	}

@@ -89,7 +89,7 @@ func (st *state) callMethod(m *method, c *Call) (Value, error) {
 		v = st.flow(v, c, flowDeep)
 		v.tag = st.union(v.tag, st.shapeTag(m.self))
 		if (m.self.kind == KindList || m.self.kind == KindDict) && changingMethods[m.name] {
-			tag := st.control
+			tag := st.controls()
 			for _, a := range c.Args {
 				tag = st.union(tag, st.shapeTag(a))
 			}

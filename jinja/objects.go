@@ -191,7 +191,7 @@ func (y *cycler) attr(_ *state, name string) (Value, bool, error) {
 
 func cyclerNext(c *Call, self Value) (Value, error) {
 	y, _ := self.ref.(*cycler)
-	y.tag = c.st.union(y.tag, c.st.control)
+	y.tag = c.st.union(y.tag, c.st.controls())
 	v := y.items[y.pos]
 	y.pos = (y.pos + 1) % len(y.items)
 	v.tag = c.st.union(v.tag, y.tag)
@@ -200,7 +200,7 @@ func cyclerNext(c *Call, self Value) (Value, error) {
 
 func cyclerReset(c *Call, self Value) (Value, error) {
 	y, _ := self.ref.(*cycler)
-	y.tag = c.st.union(y.tag, c.st.control)
+	y.tag = c.st.union(y.tag, c.st.controls())
 	y.pos = 0
 	return None(), noArgs(c)
 }
@@ -231,7 +231,7 @@ func (j *joiner) call(c *Call) (Value, error) {
 		return Value{}, err
 	}
 	tag := j.tag
-	j.tag = c.st.union(j.tag, c.st.control)
+	j.tag = c.st.union(j.tag, c.st.controls())
 	if !j.used {
 		j.used = true
 		return String("").WithTag(tag), nil

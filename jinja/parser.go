@@ -29,6 +29,8 @@ type parser struct {
 	// may end each of them.
 	tags []openTag
 	ends [][]string
+	// unclosed tells that the error being thrown is a missing end tag.
+	unclosed bool
 	// blocks collects the blocks in order.
 	blocks []*blockNode
 }
@@ -164,9 +166,12 @@ func (p *parser) protect(f func()) (ok bool) {
 		}
 		ok = false
 		p.nested, p.tags, p.ends = nested, p.tags[:tags], p.ends[:ends]
-		if len(p.errs) < maxErrors {
+		// A tag that is not closed is most likely a consequence of another
+		// error.
+		if len(p.errs) == 0 || len(p.errs) < maxErrors && !p.unclosed {
 			p.errs = append(p.errs, err)
 		}
+		p.unclosed = false
 	}()
 	f()
 	return true
@@ -310,6 +315,7 @@ func (p *parser) unknownTag(name string, ends [][]string) {
 		inner := p.tags[len(p.tags)-1]
 		fmt.Fprintf(&b, " The innermost block that needs to be closed is '%s'.", inner.name)
 		if name == "" {
+			p.unclosed = true
 			p.failAt(inner.at, "%s", b.String())
 		}
 	}

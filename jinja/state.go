@@ -17,6 +17,10 @@ type state struct {
 	// the current place; stack are the includes, macros and blocks around.
 	control Tag
 	stack   []Pos
+	// beyond is the union of the control tags outside of what is being
+	// captured. Captured spans get them where they are printed; changes of
+	// objects need them at once.
+	beyond Tag
 
 	steps, memory int64 // what is left
 	depth         int
@@ -175,14 +179,15 @@ func (st *state) emit(s Span) {
 // capture runs body with an output of its own, and returns what it printed.
 // The tag of the result is the union of all that went into it.
 func (st *state) captureOutput(body func() error) (Value, error) {
-	saved, control := st.out, st.control
+	saved, control, beyond := st.out, st.control, st.beyond
 	st.out = &output{capture: true}
 	if st.tr != nil {
+		st.beyond = st.union(beyond, control)
 		st.control = 0
 	}
 	err := body()
 	out := st.out
-	st.out, st.control = saved, control
+	st.out, st.control, st.beyond = saved, control, beyond
 	if err != nil {
 		return Value{}, err
 	}
@@ -198,6 +203,9 @@ func (st *state) captureOutput(body func() error) (Value, error) {
 	}
 	return Value{kind: KindString, ref: &captured{string(out.buf), out.spans}, tag: tag}, nil
 }
+
+// controls is the union of the tags of all conditions and loops around.
+func (st *state) controls() Tag { return st.union(st.control, st.beyond) }
 
 // writeCaptured prints a captured text with the spans it was made of.
 func (st *state) writeCaptured(c *captured) error {
