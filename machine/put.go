@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
+	"syscall"
 
 	facsimile "facsimile.dev/facsimile"
 )
@@ -23,12 +25,14 @@ dest=$1 want=$2 size=$3
 case $dest in */*) dir=${dest%/*} ;; *) dir=. dest=./$dest ;; esac
 mkdir -p -- "${dir:-/}"
 sum() {
-	if command -v sha256sum >/dev/null; then echo "$want  $1" | sha256sum -c - >/dev/null 2>&1
-	elif command -v shasum >/dev/null; then echo "$want  $1" | shasum -a 256 -c - >/dev/null 2>&1
-	elif command -v sha256 >/dev/null; then [ "$(sha256 -q "$1")" = "$want" ]
+	if command -v sha256sum >/dev/null; then got=$(sha256sum <"$1")
+	elif command -v shasum >/dev/null; then got=$(shasum -a 256 <"$1")
+	elif command -v sha256 >/dev/null; then got=$(sha256 -q <"$1")
 	else echo "no sha256sum, shasum or sha256 on this host" >&2; exit 69
 	fi
+	[ "${got%% *}" = "$want" ]
 }
+[ ! -d "$dest" ] || { echo "$dest is a folder" >&2; exit 66; }
 if [ -f "$dest" ] && sum "$dest"; then
 	[ -x "$dest" ] || chmod 0755 "$dest"
 	echo have
@@ -96,7 +100,7 @@ func put(p Process, open func() (io.ReadCloser, error), size int64) error {
 			continue // "have" or "done": the status counts
 		}
 		if err := send(p.Stdin(), open, size); err != nil {
-			return errors.Join(hostError(p), err)
+			return whyNotSent(p, err)
 		}
 	}
 	if err := p.Wait(); err != nil {
@@ -105,13 +109,13 @@ func put(p Process, open func() (io.ReadCloser, error), size int64) error {
 	return lines.Err()
 }
 
-// hostError is what the host said against taking more; nil where it was cut off by us.
-func hostError(p Process) error {
-	var exit *ExitError
-	if err := p.Wait(); !errors.As(err, &exit) {
-		return err
+// whyNotSent is what the host said where it took no more, else err.
+func whyNotSent(p Process, err error) error {
+	said := p.Wait() // its input is closed: it ends
+	if said != nil && (errors.Is(err, syscall.EPIPE) || errors.Is(err, os.ErrClosed)) {
+		return said
 	}
-	return exit
+	return err
 }
 
 func send(w io.WriteCloser, open func() (io.ReadCloser, error), size int64) error {

@@ -331,6 +331,15 @@ func put(t *testing.T, ctx context.Context, conn machine.Conn) {
 	if _, sent := opened.Load(100); sent {
 		t.Error("what is there was sent again")
 	}
+	if err := machine.Put(ctx, conn, func() (io.ReadCloser, error) { return nil, errors.New("no such thing") }, facsimile.DigestOf([]byte("x")), 1, dest+".none"); err == nil || !strings.Contains(err.Error(), "no such thing") {
+		t.Errorf("what cannot be opened: %v", err)
+	}
+	folder := filepath.Dir(dest)
+	err = machine.Put(ctx, conn, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil }, digest, int64(len(content)), folder)
+	var told *facsimile.Error
+	if !errors.As(err, &told) || told.Outcome != facsimile.Refused || !strings.Contains(err.Error(), "is a folder") {
+		t.Errorf("in place of a folder: %v", err)
+	}
 	if left, _ := os.ReadDir(filepath.Dir(dest)); len(left) != 1 {
 		t.Errorf("the folder holds %v; want the file alone", left)
 	}
