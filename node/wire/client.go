@@ -49,14 +49,16 @@ func Dial(ctx context.Context, rw io.ReadWriteCloser, opt DialOptions) (*Client,
 	closeStream := sync.OnceFunc(func() { _ = rw.Close() }) // nothing is owed to it any more
 	c := newConn(peerName(opt.Name), rw, rw, closeStream, cl.count)
 	c.answer, c.silence, c.grace = c.lend, silence, cmp.Or(opt.Grace, defaultGrace)
-	err := within(ctx, silence, closeStream, func() (err error) {
-		if cl.theirs, err = readHello(c.reader.r, maxBanner, c.peer); err != nil {
-			return err
+	var err error
+	cl.theirs, err = within(ctx, silence, c.peer, closeStream, func() (Program, error) {
+		theirs, err := readHello(c.reader.r, maxBanner, c.peer)
+		if err == nil {
+			err = mismatch(c.peer, ours, theirs)
 		}
-		if err := mismatch(c.peer, ours, cl.theirs); err != nil {
-			return err
+		if err == nil {
+			err = writeHello(&countingWriter{rw, &cl.count.bytesSent}, ours)
 		}
-		return writeHello(&countingWriter{rw, &cl.count.bytesSent}, ours)
+		return theirs, err
 	})
 	if err != nil {
 		closeStream()

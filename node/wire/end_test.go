@@ -380,3 +380,23 @@ func TestStageUsesNothingAfterwards(t *testing.T) {
 		}
 	})
 }
+
+// heldOpen is a stream that goes on when it is closed, as the standard output of a process does
+// whose standard input is closed.
+type heldOpen struct{ *linkEnd }
+
+func (heldOpen) Close() error { return nil }
+
+// TestCloseOfAHangingProcess checks that Close returns though nobody hears of it.
+func TestCloseOfAHangingProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLink(0)
+		s := connectTo(t, heldOpen{l.operator}, l, blocked{})
+		began := time.Now()
+		must(t, s.Close())
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("Close took %s", took)
+		}
+		l.cut()
+	})
+}

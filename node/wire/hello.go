@@ -166,18 +166,35 @@ func mismatch(peer string, ours, theirs Program) error {
 }
 
 // within runs a handshake, which ends when ctx does or after limit: then the stream is closed.
-func within(ctx context.Context, limit time.Duration, closeStream func(), handshake func() error) error {
+// Where even that does not end it, as a pipe that a hanging process holds, it is left behind.
+func within(ctx context.Context, limit time.Duration, peer string, closeStream func(), handshake func() (Program, error)) (Program, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w for %s", ErrSilent, limit))
 	defer cancel()
-	stop := context.AfterFunc(ctx, closeStream)
-	err := handshake()
-	if !stop() && err != nil {
-		var h *HandshakeError
-		if errors.As(err, &h) {
-			h.Err = context.Cause(ctx)
-			return h
-		}
-		return context.Cause(ctx)
+	type outcome struct {
+		theirs Program
+		err    error
 	}
-	return err
+	ended := make(chan outcome, 1)
+	go func() {
+		theirs, err := handshake()
+		ended <- outcome{theirs, err}
+	}()
+	select {
+	case o := <-ended:
+		return o.theirs, o.err
+	case <-ctx.Done():
+	}
+	closeStream()
+	late := &HandshakeError{Peer: peer, Err: context.Cause(ctx)}
+	timer := time.NewTimer(lastWords)
+	defer timer.Stop()
+	select {
+	case o := <-ended:
+		var h *HandshakeError
+		if errors.As(o.err, &h) {
+			late.Said = h.Said
+		}
+	case <-timer.C:
+	}
+	return Program{}, late
 }

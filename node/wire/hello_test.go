@@ -160,6 +160,12 @@ func TestNodeTakesNoBannerAndNoOtherProgram(t *testing.T) {
 	}
 }
 
+// hanging is a process that goes on when its standard input is closed.
+type hanging struct{ io.Reader }
+
+func (hanging) Write(b []byte) (int, error) { return len(b), nil }
+func (hanging) Close() error                { return nil }
+
 // TestHandshakeEnds checks that neither side waits for ever for the other, or longer than its context.
 func TestHandshakeEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -168,6 +174,13 @@ func TestHandshakeEnds(t *testing.T) {
 		if !errors.Is(err, wire.ErrSilent) || time.Since(began) != 10*time.Second {
 			t.Errorf("Dial says after %s: %v", time.Since(began), err)
 		}
+		banner, process := io.Pipe()
+		go func() { _, _ = io.WriteString(process, "Welcome\n") }()
+		_, err = wire.Dial(t.Context(), hanging{banner}, wire.DialOptions{Version: version}) // which does not even end when it is closed
+		if !errors.Is(err, wire.ErrSilent) {
+			t.Errorf("Dial of what hangs says %v", err)
+		}
+		must(t, process.Close())
 		l := newLink(0)
 		if err := wire.Serve(t.Context(), l.node, l.node, untouched{}, wire.ServeOptions{Version: version}); !errors.Is(err, wire.ErrSilent) {
 			t.Errorf("Serve says %v", err)

@@ -33,15 +33,15 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, host node.Node, opt
 	c := newConn(peer, in, out, sync.OnceFunc(func() { closeBoth(in, out) }), &counters{})
 	s := &server{c: c, host: host}
 	c.answer, c.silence, c.grace = s.answer, silence, defaultGrace
-	var theirs Program
-	err := within(ctx, silence, c.close, func() (err error) {
+	theirs, err := within(ctx, silence, peer, c.close, func() (Program, error) {
 		if err := writeHello(out, ours); err != nil {
-			return err
+			return Program{}, err
 		}
-		if theirs, err = readHello(c.reader.r, 0, peer); err != nil {
-			return err
+		theirs, err := readHello(c.reader.r, 0, peer)
+		if err == nil {
+			err = mismatch(peer, ours, theirs)
 		}
-		return mismatch(peer, ours, theirs)
+		return theirs, err
 	})
 	if err != nil {
 		c.close()
