@@ -2,7 +2,7 @@ package jinja
 
 import "unicode/utf8"
 
-// list returns the elements of a list value as the template sees them. The
+// listItems returns the elements of a list value as the template sees them. The
 // result must not be changed and is valid until the list changes.
 func (st *state) listItems(v Value) ([]Value, error) {
 	switch r := v.ref.(type) {
@@ -162,7 +162,7 @@ func (st *state) mappingKeys(m *mapping) ([]string, error) {
 	return keys, st.useItems(2 * len(keys))
 }
 
-// key reads a key of a dict.
+// dictGet reads a key of a dict.
 func (st *state) dictGet(v, key Value) (Value, bool, error) {
 	if m, ok := v.ref.(*mapping); ok && st.own[m] == nil {
 		if key.kind != KindString {

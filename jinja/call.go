@@ -2,6 +2,7 @@ package jinja
 
 import (
 	"context"
+	"slices"
 	"strconv"
 )
 
@@ -79,7 +80,7 @@ func (c *Call) bind(required int, params ...string) ([]Value, error) {
 		set[i] = true
 	}
 	for _, kw := range c.Kwargs {
-		i := indexString(params, kw.Name)
+		i := slices.Index(params, kw.Name)
 		switch {
 		case i < 0:
 			return nil, failf(ErrType, "%s() got an unexpected keyword argument '%s'", c.name, kw.Name)
@@ -94,15 +95,6 @@ func (c *Call) bind(required int, params ...string) ([]Value, error) {
 		}
 	}
 	return out, nil
-}
-
-func indexString(list []string, s string) int {
-	for i, x := range list {
-		if x == s {
-			return i
-		}
-	}
-	return -1
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,11 +32,11 @@ type Environment struct {
 func New(o Options) (*Environment, error) {
 	e := &Environment{opts: o, limits: o.Limits.withDefaults(), cache: map[string]*Template{}}
 	e.syntax = syntax{
-		blockStart: or(o.BlockStart, "{%"), blockEnd: or(o.BlockEnd, "%}"),
-		variableStart: or(o.VariableStart, "{{"), variableEnd: or(o.VariableEnd, "}}"),
-		commentStart: or(o.CommentStart, "{#"), commentEnd: or(o.CommentEnd, "#}"),
+		blockStart: cmp.Or(o.BlockStart, "{%"), blockEnd: cmp.Or(o.BlockEnd, "%}"),
+		variableStart: cmp.Or(o.VariableStart, "{{"), variableEnd: cmp.Or(o.VariableEnd, "}}"),
+		commentStart: cmp.Or(o.CommentStart, "{#"), commentEnd: cmp.Or(o.CommentEnd, "#}"),
 		linePrefix: o.LineStatementPrefix, lineComment: o.LineCommentPrefix,
-		newline: or(o.NewlineSequence, "\n"), trim: o.TrimBlocks, lstrip: o.LstripBlocks,
+		newline: cmp.Or(o.NewlineSequence, "\n"), trim: o.TrimBlocks, lstrip: o.LstripBlocks,
 		keepNewline: o.KeepTrailingNewline,
 	}
 	if err := e.syntax.check(); err != nil {
@@ -58,13 +59,6 @@ func New(o Options) (*Environment, error) {
 		e.globals[name] = v
 	}
 	return e, nil
-}
-
-func or(s, def string) string {
-	if s == "" {
-		return def
-	}
-	return s
 }
 
 // check refuses delimiters that cannot work and orders the openers.
@@ -122,10 +116,7 @@ func (t *Template) parse(tokens []token) error {
 	var body []stmt
 	if !p.protect(func() { body, _ = p.parse() }) || len(p.errs) > 0 {
 		slices.SortStableFunc(p.errs, func(a, b *Error) int {
-			if a.Pos.Line != b.Pos.Line {
-				return a.Pos.Line - b.Pos.Line
-			}
-			return a.Pos.Column - b.Pos.Column
+			return cmp.Or(a.Pos.Line-b.Pos.Line, a.Pos.Column-b.Pos.Column)
 		})
 		return p.errs.asError()
 	}

@@ -6,7 +6,7 @@ func (n *forNode) exec(f *frame) (signal, error) {
 		return 0, err
 	}
 	if !n.recursive {
-		return n.loop1(f, f, v, nil, 0)
+		return n.over(f, f, v, nil, 0)
 	}
 	text, err := n.recurse(f, v, 0)
 	if err != nil {
@@ -32,16 +32,16 @@ func (n *forNode) recurse(f *frame, v Value, depth int) (Value, error) {
 	defer f.st.up()
 	inner := newFrame(f.st, f.tmpl, f.ctx, n.fn, f)
 	text, err := f.st.captureOutput(func() error {
-		_, err := n.loop1(inner, f, v, f, depth)
+		_, err := n.over(inner, f, v, f, depth)
 		return err
 	})
 	text.safe = *f.ctx.escape
 	return text, err
 }
 
-// loop1 runs the loop over v in frame f. outer is the frame that the test
+// over runs the loop over v in frame f. outer is the frame that the test
 // belongs to, and home, for a recursive loop, the frame of the whole loop.
-func (n *forNode) loop1(f, outer *frame, v Value, home *frame, depth int) (signal, error) {
+func (n *forNode) over(f, outer *frame, v Value, home *frame, depth int) (signal, error) {
 	st := f.st
 	source := v
 	if n.test != nil {

@@ -86,7 +86,7 @@ func (p *printer) compareKeys(a, b Value) int {
 		}
 		return 0
 	}
-	return cmpString(typeName(a), typeName(b))
+	return strings.Compare(typeName(a), typeName(b))
 }
 
 // value prints v behind indent columns, with allowance columns to be left

@@ -205,7 +205,7 @@ func filterTruncate(c *Call) (Value, error) {
 	return Value{kind: KindString, ref: text + end, safe: s.safe}, nil
 }
 
-// words counts runs of word characters.
+// filterWordcount counts runs of word characters.
 func filterWordcount(c *Call) (Value, error) {
 	a, err := c.bind(1, "s")
 	if err != nil {

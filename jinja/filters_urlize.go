@@ -4,21 +4,26 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
-// The patterns of urlize, as functions so that they are compiled when they
-// are first needed.
+// The patterns of urlize are compiled when they are first needed.
 var (
-	urlPattern = regexp.MustCompile(`(?i)^((https?://|www\.)(([\pL\pN_%-]+\.)+)?([a-z]{2,63}|xn--[\pL\pN_%]{2,59})|` +
+	urlPattern = pattern(`(?i)^((https?://|www\.)(([\pL\pN_%-]+\.)+)?([a-z]{2,63}|xn--[\pL\pN_%]{2,59})|` +
 		`([\pL\pN_%-]{2,63}\.)+(com|net|int|edu|gov|org|info|mil)|` +
 		`(https?://)(((\pN{1,3})(\.\pN{1,3}){3})|(\[([\pNa-f]{0,4}:){2}([\pNa-f]{0,4}:?){1,6}])))` +
 		`(?::\pN{1,5})?(?:[/?#]\S*)?\n?$`)
-	mailPattern = regexp.MustCompile(`^\S+@[\pL\pN_][\pL\pN_.-]*\.[\pL\pN_]+\n?$`)
-	headPattern = regexp.MustCompile(`^([(<]|&lt;)+`)
-	tailPattern = regexp.MustCompile(`([)>.,\n]|&gt;)+$`)
-	schemeForm  = regexp.MustCompile(`^([\pL\pN_.+-]{2,}:(/){0,2})$`)
+	mailPattern = pattern(`^\S+@[\pL\pN_][\pL\pN_.-]*\.[\pL\pN_]+\n?$`)
+	headPattern = pattern(`^([(<]|&lt;)+`)
+	tailPattern = pattern(`([)>.,\n]|&gt;)+$`)
+	schemeForm  = pattern(`^([\pL\pN_.+-]{2,}:(/){0,2})$`)
 )
+
+// pattern returns a function that compiles an expression once.
+func pattern(s string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(s) })
+}
 
 // urlizer holds the options of one run of urlize.
 type urlizer struct {
@@ -73,7 +78,7 @@ func (u *urlizer) addSchemes(st *state, v Value) error {
 		return err
 	}
 	for _, s := range schemes {
-		if !schemeForm.MatchString(s.text()) {
+		if !schemeForm().MatchString(s.text()) {
 			return failf(ErrType, "an extra scheme is not a valid URI scheme prefix.")
 		}
 		u.schemes = append(u.schemes, s.text())
@@ -101,9 +106,9 @@ func (u *urlizer) text(s string) string {
 // word links a word if it is an address, leaving brackets and punctuation
 // around it outside.
 func (u *urlizer) word(word string) string {
-	head := headPattern.FindString(word)
+	head := headPattern().FindString(word)
 	middle, tail := word[len(head):], ""
-	if m := tailPattern.FindStringIndex(middle); m != nil {
+	if m := tailPattern().FindStringIndex(middle); m != nil {
 		middle, tail = middle[:m[0]], middle[m[0]:]
 	}
 	for _, pair := range [][2]string{{"(", ")"}, {"<", ">"}, {"&lt;", "&gt;"}} {
@@ -122,15 +127,15 @@ func (u *urlizer) word(word string) string {
 
 func (u *urlizer) link(s string) string {
 	switch {
-	case urlPattern.MatchString(s):
+	case urlPattern().MatchString(s):
 		href := s
 		if !strings.HasPrefix(s, "https://") && !strings.HasPrefix(s, "http://") {
 			href = "https://" + s
 		}
 		return `<a href="` + href + `"` + u.attributes + `>` + u.short(s) + `</a>`
-	case strings.HasPrefix(s, "mailto:") && mailPattern.MatchString(s[7:]):
+	case strings.HasPrefix(s, "mailto:") && mailPattern().MatchString(s[7:]):
 		return `<a href="` + s + `">` + s[7:] + `</a>`
-	case strings.Contains(s, "@") && !strings.HasPrefix(s, "www.") && !strings.Contains(s, ":") && mailPattern.MatchString(s):
+	case strings.Contains(s, "@") && !strings.HasPrefix(s, "www.") && !strings.Contains(s, ":") && mailPattern().MatchString(s):
 		return `<a href="mailto:` + s + `">` + s + `</a>`
 	}
 	for _, scheme := range u.schemes {

@@ -93,6 +93,9 @@ func (p *percent) take() (Value, error) {
 
 // convert formats one argument. s is what follows the percent sign.
 func (p *percent) convert(s string) (rest string, keyed bool, err error) {
+	if rest, ok := strings.CutPrefix(s, "%"); ok {
+		return rest, false, p.text("%")
+	}
 	var value Value
 	if strings.HasPrefix(s, "(") {
 		key, tail, ok := cutParens(s)
@@ -114,9 +117,6 @@ func (p *percent) convert(s string) (rest string, keyed bool, err error) {
 	c, s, err := p.specifier(s)
 	if err != nil {
 		return "", false, err
-	}
-	if c.verb == '%' {
-		return s, keyed, p.text("%")
 	}
 	if !keyed {
 		if value, err = p.take(); err != nil {
@@ -186,7 +186,7 @@ flags:
 	if s == "" {
 		return c, "", failf(ErrValue, "incomplete format")
 	}
-	if strings.IndexByte("diouxXeEfFgGcrsa%", s[0]) < 0 {
+	if strings.IndexByte("diouxXeEfFgGcrsa", s[0]) < 0 {
 		return c, "", failf(ErrValue, "unsupported format character")
 	}
 	c.verb = s[0]

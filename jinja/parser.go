@@ -2,6 +2,7 @@ package jinja
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -193,7 +194,7 @@ func (p *parser) statements(ends []string) []stmt {
 			body = append(body, &textNode{span: span{t.start, t.end}, text: t.text})
 			p.next()
 		case tokBlockBegin:
-			if next := p.peek(); next.kind == tokName && contains(ends, next.text) {
+			if next := p.peek(); next.kind == tokName && slices.Contains(ends, next.text) {
 				p.next()
 				return body
 			}
@@ -267,15 +268,6 @@ func bodyEnd(tag string) (string, bool) {
 	return "", false
 }
 
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
-}
-
 func (p *parser) printTag() stmt {
 	start := p.next().start
 	x := p.tuple(tupleOpts{cond: true})
@@ -303,7 +295,7 @@ func (p *parser) unknownTag(name string, ends [][]string) {
 		looking := "'" + strings.Join(ends[len(ends)-1], "' or '") + "'"
 		mistake := false
 		for _, e := range ends {
-			mistake = mistake || name != "" && contains(e, name)
+			mistake = mistake || name != "" && slices.Contains(e, name)
 		}
 		if mistake {
 			b.WriteString(" You probably made a nesting mistake. Jinja is expecting this tag, but currently looking for " + looking + ".")

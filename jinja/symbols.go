@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Which names a template scope sees follows Jinja2 exactly, because
@@ -195,18 +196,8 @@ func (s *symbols) locals() []local {
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b local) int { return cmpString(a.name, b.name) })
+	slices.SortFunc(out, func(a, b local) int { return strings.Compare(a.name, b.name) })
 	return out
-}
-
-func cmpString(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // scopeOp prepares one slot when a scope starts.
