@@ -142,7 +142,7 @@ func FuzzLog(f *testing.F) {
 	f.Add("No ED25519 host certificate is known for h and")
 	f.Fuzz(func(t *testing.T, s string) {
 		// A route that leads nowhere: no host is asked for its key.
-		at := attempt{opts: Options{Program: "/nonexistent", Env: []string{}}, route: route{{}}, logs: t.TempDir() + "/log"}
+		at := attempt{opts: Options{Program: "/nonexistent", Env: []string{}}, route: route{{}}, logs: "/nonexistent/log"}
 		fail := failure{at: at, hop: machine.Hop{Node: "n"}, log: sshLog(s)}
 		if err := fail.explain(t.Context()); err != nil {
 			var told *facsimile.Error
