@@ -164,6 +164,9 @@ func (st *state) mappingKeys(m *mapping) ([]string, error) {
 
 // dictGet reads a key of a dict.
 func (st *state) dictGet(v, key Value) (Value, bool, error) {
+	if err := st.workOn(key); err != nil {
+		return Value{}, false, err
+	}
 	if m, ok := v.ref.(*mapping); ok && st.own[m] == nil {
 		if key.kind != KindString {
 			_, err := hashKey(key)
@@ -334,7 +337,7 @@ func (st *state) itemOf(v, key Value) (Value, bool, error) {
 			return Value{}, false, nil
 		}
 		s, ok := runeAt(v.text(), i)
-		return Value{kind: KindString, ref: s, safe: v.safe}, ok, nil
+		return Value{kind: KindString, ref: s, safe: v.safe}, ok, st.workOn(v)
 	}
 	if o, ok := v.ref.(itemObject); ok {
 		return o.item(st, key)
@@ -390,7 +393,7 @@ func runeAt(s string, i int64) (string, bool) {
 func (st *state) length(v Value) (int, error) {
 	switch v.kind {
 	case KindString:
-		return utf8.RuneCountInString(v.text()), nil
+		return utf8.RuneCountInString(v.text()), st.workOn(v)
 	case KindUndefined:
 		if strict(v) {
 			return 0, st.useUndefined(v)

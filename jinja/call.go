@@ -126,6 +126,11 @@ func (st *state) invoke(b *builtin, c *Call) (Value, error) {
 	if err := st.step(); err != nil {
 		return Value{}, err
 	}
+	if len(c.Args) > 0 {
+		if err := st.workOn(c.Args[0]); err != nil {
+			return Value{}, err
+		}
+	}
 	v, err := b.fn(c)
 	if err != nil {
 		if b.foreign {

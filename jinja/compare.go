@@ -85,7 +85,7 @@ func (st *state) equalAt(a, b Value, depth int) (bool, error) {
 	case KindNone:
 		return true, nil
 	case KindString:
-		return a.text() == b.text(), nil
+		return a.text() == b.text(), st.workOn(a)
 	case KindList, KindTuple:
 		return st.equalItems(a, b, depth)
 	case KindDict:
@@ -244,7 +244,7 @@ func (st *state) orderAt(op compareOp, a, b Value, depth int) (bool, error) {
 		n, ok := compareNumbers(a, b)
 		return ok && op.holds(n), nil
 	case a.kind == KindString && b.kind == KindString:
-		return op.holds(strings.Compare(a.text(), b.text())), nil
+		return op.holds(strings.Compare(a.text(), b.text())), st.workOn(a)
 	case a.kind == b.kind && (a.kind == KindList || a.kind == KindTuple):
 		return st.orderItems(op, a, b, depth)
 	}
@@ -336,5 +336,5 @@ func (st *state) containsKey(v, item Value) (bool, error) {
 	if item.kind != KindString {
 		return false, failf(ErrType, "'in <string>' requires string as left operand, not %s", typeName(item))
 	}
-	return strings.Contains(v.text(), item.text()), nil
+	return strings.Contains(v.text(), item.text()), st.workOn(v)
 }

@@ -203,17 +203,47 @@ func floatKey(f float64) dictKey {
 	return dictKey{kind: 'f', num: math.Float64bits(f)}
 }
 
+// maxKey bounds the text of a tuple that is used as a key, and maxKeyDepth
+// how deep it nests.
+const (
+	maxKey      = 64 << 10
+	maxKeyDepth = 100
+)
+
 // tupleKey writes the keys of the items, each with its length, into one
 // string. Items without a text form make the key refer to the tuple itself.
 func tupleKey(t *tuple) (dictKey, error) {
-	var b []byte
+	b, ok, err := appendTupleKey(nil, t, maxKeyDepth)
+	switch {
+	case err != nil:
+		return dictKey{}, err
+	case !ok:
+		return dictKey{kind: 'o', ref: t}, nil
+	}
+	return dictKey{kind: 't', str: string(b)}, nil
+}
+
+func appendTupleKey(b []byte, t *tuple, depth int) (out []byte, ok bool, err error) {
+	if depth == 0 || len(b) > maxKey {
+		return nil, false, failf(ErrLimit, "a tuple is too large to be a key")
+	}
+	b = append(b, '(')
 	for _, item := range t.items {
+		if inner, isTuple := item.ref.(*tuple); isTuple {
+			if b, ok, err = appendTupleKey(b, inner, depth-1); err != nil || !ok {
+				return nil, false, err
+			}
+			continue
+		}
 		k, err := hashKey(item)
 		if err != nil {
-			return dictKey{}, err
+			return nil, false, err
 		}
-		if k.kind == 'o' || k.ref != nil {
-			return dictKey{kind: 'o', ref: t}, nil
+		if k.ref != nil {
+			return nil, false, nil
+		}
+		if len(b)+len(k.str) > maxKey {
+			return nil, false, failf(ErrLimit, "a tuple is too large to be a key")
 		}
 		b = append(b, k.kind)
 		b = strconv.AppendUint(b, k.num, 36)
@@ -222,5 +252,5 @@ func tupleKey(t *tuple) (dictKey, error) {
 		b = append(b, ':')
 		b = append(b, k.str...)
 	}
-	return dictKey{kind: 't', str: string(b)}, nil
+	return append(b, ')'), true, nil
 }

@@ -160,6 +160,9 @@ func TestLimits(t *testing.T) {
 		"{{ range(10**6)|batch(1)|slice(10**9)|list }}", "{{ [1]|slice(10**9)|list|length }}", "{{ 'a\tb'.expandtabs(10**12) }}", "{{ ('a' * 10**6)|replace('', 'b' * 10**6) }}",
 		"{{ 2**1000000 * 2**1000000 }}", "{% set ns = namespace(n=3) %}{% for i in range(1000) %}{% set ns.n = ns.n * ns.n %}{% endfor %}",
 		"{{ ('x' * 1000)|wordwrap(1, true, 'y' * 10**7) }}", "{{ 'a'|batch(10**12, 'x')|list }}", "{{ 10**(10**10) }}", "{{ 9 ** (9 ** 9) }}", "{{ 'x'.zfill(10**11) }}",
+		"{% set ns = namespace(t=(1, 2)) %}{% for i in range(60) %}{% set ns.t = (ns.t, ns.t) %}{% endfor %}{{ {ns.t: 1} }}",
+		"{% set ns = namespace(t=()) %}{% for i in range(100000) %}{% set ns.t = (ns.t,) %}{% endfor %}{{ {ns.t: 1} }}",
+		"{% set a = 'a' * 10**7 %}{% set b = 'a' * 10**7 %}{% for i in range(10**6) %}{% if a == b ~ '' or a < b or a in b or a|length < 3 or {a: 1}[b] == 2 or a.find('b') > 1 %}{% endif %}{% endfor %}",
 		"{{ [[1] * 10**6] * 10**6 }}", "{{ dict([[1, 2]] * 10**8) }}", "{{ -1 in range(10**15)|map('abs') }}", "{{ ' ' * 10**6 }}{{ [[1]]|tojson(10**12) }}",
 	} {
 		start := time.Now()

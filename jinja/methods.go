@@ -74,6 +74,9 @@ func (t *methodTables) find(v Value, name string) (methodFunc, bool) {
 // callMethod calls a bound method. The tags of the object and of the
 // arguments go into the result.
 func (st *state) callMethod(m *method, c *Call) (Value, error) {
+	if err := st.workOn(m.self); err != nil {
+		return Value{}, err
+	}
 	markup := m.self.kind == KindString && m.self.safe && markupMethods[m.name]
 	if markup {
 		c.Args = escapeArgs(c.Args)

@@ -89,13 +89,31 @@ func (st *state) use(bytes int64) error {
 		return failf(ErrLimit, "rendering builds more than %d bytes of values", st.env.limits.Memory)
 	}
 	st.memory -= bytes
-	if before := st.steps; bytes >= 64 {
-		st.steps -= bytes / 64
-		if before>>10 != st.steps>>10 {
-			return st.canceled()
+	return st.work(bytes)
+}
+
+// work counts the time to look at a number of bytes.
+func (st *state) work(bytes int64) error {
+	const bytesPerStep = 64
+	if bytes < bytesPerStep {
+		return nil
+	}
+	before := st.steps
+	st.steps -= bytes/bytesPerStep - 1
+	if before>>10 != st.steps>>10 {
+		if err := st.canceled(); err != nil {
+			return err
 		}
 	}
-	return nil
+	return st.step()
+}
+
+// workOn counts the time to look at a value, if that is a string.
+func (st *state) workOn(v Value) error {
+	if v.kind != KindString {
+		return nil
+	}
+	return st.work(int64(len(v.text())))
 }
 
 // valueSize is what one element of a list counts.
