@@ -169,7 +169,7 @@ func (st *state) dictGet(v, key Value) (Value, bool, error) {
 	}
 	if m, ok := v.ref.(*mapping); ok && st.own[m] == nil {
 		if key.kind != KindString {
-			_, err := hashKey(key)
+			_, err := st.hash(key)
 			return Value{}, false, err
 		}
 		item, ok, err := st.mappingGet(m, key.text())
@@ -182,7 +182,7 @@ func (st *state) dictGet(v, key Value) (Value, bool, error) {
 	if err != nil {
 		return Value{}, false, err
 	}
-	hash, err := hashKey(key)
+	hash, err := st.hash(key)
 	if err != nil {
 		return Value{}, false, err
 	}

@@ -254,3 +254,12 @@ func appendTupleKey(b []byte, t *tuple, depth int) (out []byte, ok bool, err err
 	}
 	return append(b, ')'), true, nil
 }
+
+// hash is hashKey for values of a template: a strictly undefined one cannot
+// be a key.
+func (st *state) hash(v Value) (dictKey, error) {
+	if v.kind == KindUndefined && strict(v) {
+		return dictKey{}, st.useUndefined(v)
+	}
+	return hashKey(v)
+}

@@ -71,7 +71,7 @@ func (n *dictNode) eval(f *frame) (Value, error) {
 		if err != nil {
 			return Value{}, err
 		}
-		hash, err := hashKey(key)
+		hash, err := f.st.hash(key)
 		if err != nil {
 			return Value{}, f.fail(err, n.keys[i].at())
 		}

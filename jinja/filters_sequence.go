@@ -353,7 +353,7 @@ func filterUnique(c *Call) (Value, error) {
 			if key.kind == KindUndefined && strict(key) {
 				return Value{}, false, st.useUndefined(key)
 			}
-			hash, err := hashKey(foldCase(key, caseMatters))
+			hash, err := st.hash(foldCase(key, caseMatters))
 			if err != nil {
 				return Value{}, false, err
 			}

@@ -45,7 +45,7 @@ func dictPop(c *Call, self Value) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	hash, err := hashKey(a[0])
+	hash, err := c.st.hash(a[0])
 	if err != nil {
 		return Value{}, err
 	}
@@ -82,7 +82,7 @@ func dictSetdefault(c *Call, self Value) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	hash, err := hashKey(a[0])
+	hash, err := c.st.hash(a[0])
 	if err != nil {
 		return Value{}, err
 	}
@@ -149,7 +149,7 @@ func (st *state) fill(d *dict, from Value) error {
 		if err != nil {
 			return err
 		}
-		hash, err := hashKey(pair[0])
+		hash, err := st.hash(pair[0])
 		if err != nil {
 			return err
 		}
