@@ -191,6 +191,9 @@ func (b *borrowed) pump(t *batch) error {
 				k.took(recordHeader + len(body))
 			}
 		}
+		if t.complete() {
+			return nil // the end says nothing new
+		}
 	}
 }
 
@@ -262,6 +265,13 @@ func (t *batch) add(how byte, number int, body []byte) (kept bool, err error) {
 	}
 	t.more.Broadcast()
 	return kept, nil
+}
+
+// complete says that all of every blob came.
+func (t *batch) complete() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.next == len(t.blobs)
 }
 
 // finish ends the batch: what has not come will not.

@@ -247,7 +247,7 @@ func numberedBytes(i int) []byte {
 // TestVeryManyBlobs checks that more blobs than one request names come as well.
 func TestVeryManyBlobs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const n = 120_000
+		const n = 50_500 // a request names 50,000
 		content := newNumbered(t, n)
 		s := connect(t, newLink(latency), greedy{n: n})
 		began := time.Now()

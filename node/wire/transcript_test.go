@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,15 +15,20 @@ import (
 	"facsimile.dev/facsimile/node/wire"
 )
 
-// transcript reads one direction with nothing but what doc/format/protocol.md says.
+type line struct {
+	id   uint32
+	text string
+}
+
+// transcript reads one direction with nothing but what doc/format/protocol.md says. It gives the
+// calls first and then the answers, each in order of their ids: calls go on at the same time.
 func transcript(t *testing.T, who, sent string) string {
 	t.Helper()
-	var b strings.Builder
+	var calls, answers []line
 	hello, frames, ok := strings.Cut(sent, "\n")
 	if !ok {
 		t.Fatalf("%s does not greet: %q", who, sent)
 	}
-	fmt.Fprintf(&b, "%s: %s\n", who, hello)
 	kinds := []string{"", "request", "part", "end", "cancel", "credit", "ping", "bye"}
 	pieces, stream := io.Pipe()
 	defer stream.Close()
@@ -49,12 +55,22 @@ func transcript(t *testing.T, who, sent string) string {
 		if kinds[kind] == "part" && body[0] != '[' {
 			text = fmt.Sprintf("%q", body)
 		}
-		if len(text) > 1500 {
-			text = text[:1500] + fmt.Sprintf("… %d bytes", len(text))
+		if len(text) > 600 {
+			text = text[:600] + fmt.Sprintf("… %d bytes", len(text))
 		}
-		fmt.Fprintf(&b, "%s: %s %d%s: %s\n", who, kinds[kind], id, shrunk, text)
+		l := line{id, fmt.Sprintf("%s: %s %d%s: %s\n", who, kinds[kind], id, shrunk, text)}
+		if kinds[kind] == "request" {
+			calls = append(calls, l)
+		} else {
+			answers = append(answers, l)
+		}
 	}
-	return b.String()
+	slices.SortStableFunc(answers, func(a, b line) int { return int(a.id) - int(b.id) })
+	text := fmt.Sprintf("%s: %s\n", who, hello)
+	for _, l := range append(calls, answers...) {
+		text += l.text
+	}
+	return text
 }
 
 // TestTranscript keeps what goes over the wire as it is. Who changes it changes wire.Protocol.
