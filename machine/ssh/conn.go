@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"facsimile.dev/facsimile/machine"
@@ -220,16 +219,4 @@ func (c *Conn) Close() error {
 	}
 	c.dialer.forget(c)
 	return errors.Join(err, os.RemoveAll(c.dir))
-}
-
-// awaitEnd returns when a session has no process any more. A master that ends tells those that
-// lead through its jump hosts to end, and does not wait for them; nobody else is told when they
-// have.
-func awaitEnd(session int) {
-	for deadline := time.Now().Add(muxTimeout); time.Now().Before(deadline); {
-		if errors.Is(syscall.Kill(-session, 0), syscall.ESRCH) {
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
 }
