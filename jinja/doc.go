@@ -1,5 +1,6 @@
 // Package jinja renders Jinja2 templates and prints, byte for byte, what
-// Python's Jinja2 3.1 prints.
+// Python's Jinja2 3.1 prints. The few accepted differences are listed, with
+// reasons, in differences.md next to the source.
 //
 // An [Environment] holds the options: delimiters, whitespace control, how
 // missing names behave, the loader and the limits. It parses sources into a
