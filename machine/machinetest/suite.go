@@ -12,13 +12,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	facsimile "facsimile.dev/facsimile"
 	"facsimile.dev/facsimile/machine"
 )
 
@@ -42,7 +40,8 @@ func Run(t *testing.T, open func(t *testing.T) machine.Conn) {
 		{"Cancel", cancel},
 		{"CancelledBefore", cancelledBefore},
 		{"Parallel", parallel},
-		{"Put", put},
+		{"Put", putOnce},
+		{"PutOfLies", putOfLies},
 		{"System", system},
 		{"Close", closing},
 	} {
@@ -282,66 +281,6 @@ func parallel(t *testing.T, ctx context.Context, conn machine.Conn) {
 	long.Stdin().Close()
 	if err := long.Wait(); err != nil {
 		t.Error(err)
-	}
-}
-
-func put(t *testing.T, ctx context.Context, conn machine.Conn) {
-	content := make([]byte, 3<<20)
-	_, _ = rand.NewChaCha8([32]byte{2}).Read(content)
-	digest := facsimile.DigestOf(content)
-	dest := filepath.Join(t.TempDir(), "it's a new", "folder", "facs-"+digest.Hex()[:12])
-	var opened sync.Map
-	put := func(i int, content []byte) error {
-		return machine.Put(ctx, conn, func() (io.ReadCloser, error) {
-			opened.Store(i, true)
-			return io.NopCloser(bytes.NewReader(content)), nil
-		}, digest, int64(len(content)), dest)
-	}
-	lie := slices.Clone(content)
-	lie[1000]++
-	if err := put(-1, lie); err == nil {
-		t.Error("what has another digest was taken")
-	}
-	if err := put(-2, content[1:]); err == nil {
-		t.Error("what is shorter was taken")
-	}
-	left, err := os.ReadDir(filepath.Dir(dest))
-	if err != nil || len(left) > 0 {
-		t.Errorf("after two lies there is %v, %v; want nothing", left, err)
-	}
-	var putting sync.WaitGroup
-	for i := range 6 {
-		putting.Go(func() {
-			if err := put(i, content); err != nil {
-				t.Errorf("Put %d: %v", i, err)
-			}
-		})
-	}
-	putting.Wait()
-	got, err := os.ReadFile(dest)
-	if err != nil || !bytes.Equal(got, content) {
-		t.Errorf("the file has %d bytes, %v", len(got), err)
-	}
-	if info, err := os.Stat(dest); err != nil || info.Mode().Perm() != 0o755 {
-		t.Errorf("the file is %v, %v; want 0755", info, err)
-	}
-	if err := put(100, content); err != nil {
-		t.Error(err)
-	}
-	if _, sent := opened.Load(100); sent {
-		t.Error("what is there was sent again")
-	}
-	if err := machine.Put(ctx, conn, func() (io.ReadCloser, error) { return nil, errors.New("no such thing") }, facsimile.DigestOf([]byte("x")), 1, dest+".none"); err == nil || !strings.Contains(err.Error(), "no such thing") {
-		t.Errorf("what cannot be opened: %v", err)
-	}
-	folder := filepath.Dir(dest)
-	err = machine.Put(ctx, conn, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil }, digest, int64(len(content)), folder)
-	var told *facsimile.Error
-	if !errors.As(err, &told) || told.Outcome != facsimile.Refused || !strings.Contains(err.Error(), "is a folder") {
-		t.Errorf("in place of a folder: %v", err)
-	}
-	if left, _ := os.ReadDir(filepath.Dir(dest)); len(left) != 1 {
-		t.Errorf("the folder holds %v; want the file alone", left)
 	}
 }
 
