@@ -67,7 +67,7 @@ func (c *conn) start(ctx context.Context) {
 	c.frames, c.dead = make(chan frame, queued), make(chan struct{})
 	c.slots, c.turn = make(chan struct{}, maxCalls), make(chan struct{}, 1)
 	c.calls, c.serving = map[uint32]*call{}, map[uint32]*reply{}
-	c.began = time.Now()
+	c.heard.Store(int64(time.Since(c.began)))
 	c.loops.Go(c.read)
 	c.loops.Go(c.write)
 	c.loops.Go(c.watch)

@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	if err := flag.Set("rapid.checks", "30"); err != nil { // each is a whole rollout; the command line may say more
+	if err := flag.Set("rapid.checks", "20"); err != nil { // each is a whole rollout; the command line may say more
 		panic(err)
 	}
 	os.Exit(m.Run())
