@@ -82,10 +82,15 @@ func banReasons() map[string]string {
 // sizeExceptions lists what may break the size budgets (a function over 100 lines, or of a
 // cyclomatic complexity over 15), each with its reason: "package/file.go:Func".
 func sizeExceptions() map[string]string {
-	return map[string]string{}
+	return map[string]string{
+		"jinja/compile.go:stmt":         "a flat switch over the kinds of statements",
+		"jinja/symbols.go:readStmt":     "a flat switch over the kinds of statements",
+		"jinja/undeclared.go:stmt":      "a flat switch over the kinds of statements",
+		"jinja/parse_stmt.go:tagParser": "a flat switch from the name of a tag to its parser",
+	}
 }
 
-// stdlibOnlyInRoot are the standard packages that the vocabulary may not use, since they do work.
+// stdlibBannedInRoot are the standard packages that the vocabulary may not use, since they do work.
 var stdlibBannedInRoot = []string{"os", "net", "net/http", "os/exec", "syscall"}
 
 type goFile struct {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	facsimile "facsimile.dev/facsimile"
 	"facsimile.dev/facsimile/define"
@@ -67,7 +68,7 @@ func (i *instance) target(n define.NodeDecl) (machine.Target, error) {
 func (p *Project) dial(ctx context.Context, t machine.Target) (machine.Conn, error) {
 	p.mu.Lock()
 	if p.dialer == nil {
-		dialer, err := ssh.NewDialer(ssh.Options{Config: p.o.SSHConfig})
+		dialer, err := ssh.NewDialer(ssh.Options{Config: p.o.SSHConfig, Connect: 10 * time.Second, Alive: 5 * time.Second})
 		if err != nil {
 			p.mu.Unlock()
 			return nil, err

@@ -49,11 +49,21 @@ type Options struct {
 type Node struct {
 	o Options
 
-	mu     sync.Mutex
-	conn   machine.Conn
-	client *wire.Client
-	used   Program // that runs there
+	mu       sync.Mutex
+	conn     machine.Conn
+	client   *wire.Client
+	used     Program   // that runs there
+	failure  error     // why the last attempt to connect failed
+	failedAt time.Time // when it ended
 }
+
+const (
+	// silence is how long a node may give no sign of life.
+	silence = 20 * time.Second
+	// patience is for how long a host that could not be reached is not tried again: the steps of a
+	// rollout that come after each other within it share one answer.
+	patience = 10 * time.Second
+)
 
 // New makes the node. Nothing is connected yet.
 func New(o Options) *Node { return &Node{o: o, used: o.Likely} }
@@ -82,6 +92,13 @@ func (n *Node) Counters() wire.Counters {
 	return n.client.Counters()
 }
 
+// unreachable reports whether trying again at once would fail in the same way, and take as long.
+func unreachable(err error) bool {
+	var away *machine.Unreachable
+	var hung *machine.Hung
+	return errors.As(err, &away) || errors.As(err, &hung)
+}
+
 // missing is what the start script says where the program is not there.
 const missing = "facs-is-missing"
 
@@ -106,9 +123,17 @@ func (n *Node) connect(ctx context.Context) (*wire.Client, error) {
 		}
 		n.conn = conn
 	}
+	if n.failure != nil && time.Since(n.failedAt) < patience {
+		return nil, n.failure
+	}
 	client, err := n.reach(ctx)
+	n.failure = nil
 	if err != nil {
-		return nil, n.explain(err)
+		err = n.explain(err)
+		if unreachable(err) {
+			n.failure, n.failedAt = err, time.Now()
+		}
+		return nil, err
 	}
 	n.client = client
 	return client, nil
@@ -155,7 +180,7 @@ func (n *Node) serve(ctx context.Context) (*wire.Client, error) {
 		return nil, err
 	}
 	client, err := wire.Dial(ctx, stream{process}, wire.DialOptions{
-		Name: n.o.Name, Version: n.o.Version, Binary: n.used.Digest,
+		Name: n.o.Name, Version: n.o.Version, Binary: n.used.Digest, Silence: silence,
 	})
 	var handshake *wire.HandshakeError
 	if !errors.As(err, &handshake) {
