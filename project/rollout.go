@@ -51,15 +51,15 @@ func (p *Project) Deploy(ctx context.Context, in facsimile.Instance, o DeployOpt
 }
 
 func (i *instance) deploy(ctx context.Context, o DeployOptions) (Result, error) {
-	d, err := i.deployer(o)
-	if err != nil {
+	if _, err := i.deployer(o); err != nil { // before anything is generated or built
 		return Result{}, err
 	}
 	m, err := i.build(ctx, "facs deploy "+string(i.name), o.Say)
 	if err != nil {
 		return Result{}, err
 	}
-	if d, err = i.deployer(o); err != nil { // with the keys of a state that has begun by now
+	d, err := i.deployer(o) // with the keys of a state that has begun by now
+	if err != nil {
 		return Result{}, err
 	}
 	return d.Deploy(ctx, m.release, o.Why)
