@@ -69,7 +69,7 @@ func (p project) render(t testing.TB) (render.Output, error) {
 	made.State.Allot(t, made.View)
 	state := made.State
 	made = viewtest.New(t, p.files, "one", nil)
-	*made.State = *state
+	made.State.Take(state)
 	var layers []string
 	for _, l := range made.Resolved[""].Layers() {
 		layers = append(layers, string(l))

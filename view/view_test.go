@@ -125,8 +125,8 @@ func TestSecretsAreShownWithoutAKey(t *testing.T) {
 	if whole := asJSON(t, show(t, again.View, view.Scope{Node: "app1"}, "")); strings.Contains(whole, "secret-") {
 		t.Errorf("a secret shows in %s", whole)
 	}
-	if again.State.Reveals != 0 {
-		t.Errorf("showing opened %d secrets", again.State.Reveals)
+	if again.State.Reveals() != 0 {
+		t.Errorf("showing opened %d secrets", again.State.Reveals())
 	}
 	c, err := again.View.Open("", view.Scope{})
 	if err != nil {
@@ -147,7 +147,7 @@ func remake(t *testing.T, old viewtest.Made, files map[string]string) viewtest.M
 	made := viewtest.New(t, files, old.View.Instance(), nil)
 	made.State.Secrets, made.State.Placed = old.State.Secrets, old.State.Placed
 	fresh := viewtest.New(t, files, old.View.Instance(), nil)
-	*fresh.State = *made.State
+	fresh.State.Take(made.State)
 	return fresh
 }
 
@@ -303,7 +303,7 @@ func TestPerNodeIsStable(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			*again.State = *made.State
+			again.State.Take(made.State)
 			needs, err := again.View.Needs()
 			if err != nil {
 				t.Fatal(err)

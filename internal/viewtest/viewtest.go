@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 
@@ -81,8 +82,11 @@ func Try(files map[string]string, in facsimile.Instance, own map[facsimile.Proje
 type State struct {
 	Secrets map[string]string
 	Placed  map[facsimile.Replica]state.Placed
-	Reveals int // how many secrets were opened
+	reveals atomic.Int64
 }
+
+// Reveals is how many secrets were opened.
+func (s *State) Reveals() int { return int(s.reveals.Load()) }
 
 // Allot places every replica that the view needs on its first candidate, with ids from 1 and
 // ports that go up on each node, and generates every secret as "secret-" and its key.
@@ -107,6 +111,9 @@ func (s *State) Allot(t testing.TB, v *view.View) {
 	}
 }
 
+// Take makes s hold what another state does.
+func (s *State) Take(other *State) { s.Secrets, s.Placed = other.Secrets, other.Placed }
+
 // Secret implements view.State.
 func (s *State) Secret(key string) (state.Entry, bool) {
 	_, ok := s.Secrets[key]
@@ -115,7 +122,7 @@ func (s *State) Secret(key string) (state.Entry, bool) {
 
 // Reveal implements view.State.
 func (s *State) Reveal(_ context.Context, key string) (facsimile.Secret, error) {
-	s.Reveals++
+	s.reveals.Add(1)
 	text, ok := s.Secrets[key]
 	if !ok {
 		return facsimile.Secret{}, fmt.Errorf("no secret %s", key)
