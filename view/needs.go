@@ -2,7 +2,10 @@ package view
 
 import (
 	"errors"
+	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	facsimile "facsimile.dev/facsimile"
 	"facsimile.dev/facsimile/define"
@@ -191,14 +194,13 @@ const maxReplicas = 10_000
 // planPerNode gives each node its own replicas. One that the state placed on a node that still
 // is there stays; a new one takes the lowest number that is free.
 func (v *View) planPerNode(name string, m facsimile.Value, nodes []facsimile.Node, each int) []replicaPlan {
-	want := len(nodes) * each
-	at := make(map[int]facsimile.Node, want)
+	at := map[int]facsimile.Node{}
 	count := map[facsimile.Node]int{}
-	for i := range want + len(v.in.State.Replicas()) {
-		placed, ok := v.in.State.Replica(ReplicaName(name, m, i))
-		if ok && slices.Contains(nodes, placed.Node) && count[placed.Node] < each {
-			at[i] = placed.Node
-			count[placed.Node]++
+	placed := v.placed(name, m)
+	for _, i := range slices.Sorted(maps.Keys(placed)) {
+		if n := placed[i]; slices.Contains(nodes, n) && count[n] < each {
+			at[i] = n
+			count[n]++
 		}
 	}
 	next := 0
@@ -210,12 +212,23 @@ func (v *View) planPerNode(name string, m facsimile.Value, nodes []facsimile.Nod
 		}
 	}
 	var plans []replicaPlan
-	for i := 0; len(plans) < len(at); i++ {
-		if n := at[i]; n != "" {
-			plans = append(plans, replicaPlan{ReplicaName(name, m, i), []facsimile.Node{n}})
-		}
+	for _, i := range slices.Sorted(maps.Keys(at)) {
+		plans = append(plans, replicaPlan{ReplicaName(name, m, i), []facsimile.Node{at[i]}})
 	}
 	return plans
+}
+
+// placed are the nodes of a module's replicas in the state, by number.
+func (v *View) placed(name string, m facsimile.Value) map[int]facsimile.Node {
+	prefix := strings.TrimSuffix(string(ReplicaName(name, m, 0)), "0")
+	out := map[int]facsimile.Node{}
+	for _, r := range v.in.State.Replicas() {
+		digits, ok := strings.CutPrefix(string(r.Replica), prefix)
+		if i, err := strconv.Atoi(digits); ok && err == nil && r.Node != "" {
+			out[i] = r.Node
+		}
+	}
+	return out
 }
 
 // nodesOf are the nodes where a module may run: those of its targets, in the order of the
