@@ -8,8 +8,9 @@ set -eu
 cd "$(dirname "$0")"
 
 # The oracle for templates, the reader of what state encrypts, the C compiler of the race
-# detector, and what rsync and git are compared with.
-packages="git python3-jinja2 age gcc libc6-dev rsync"
+# detector, what kills at a system call, real SSH servers, and what real hosts are made with.
+packages="git python3-jinja2 age gcc libc6-dev rsync strace openssh-client openssh-server \
+	systemd-container mmdebstrap iptables iproute2 util-linux shellcheck"
 
 missing=
 for package in $packages; do
@@ -36,6 +37,10 @@ fi
 echo "== vet and staticcheck"
 go vet ./...
 go tool -modfile=tools/go.mod staticcheck ./...
+
+if command -v shellcheck >/dev/null; then
+	shellcheck -x test.sh .ci/run test/fleet/fleet test/fleet/lib/*.sh
+fi
 
 race=
 if command -v gcc >/dev/null; then race=-race; else echo "== no C compiler: without the race detector"; fi
