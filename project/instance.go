@@ -252,7 +252,7 @@ func (i *instance) loadStates(ctx context.Context) (snapshots, error) {
 func (i *instance) newView(s view.State) (*view.View, error) {
 	in := view.Inputs{
 		Definition: i.project.name, Dir: i.project.location.Dir, Instance: i.name,
-		Topology: i.topology, State: s, Sources: i.project.sources,
+		Topology: i.topology, State: s, Secrets: i.shared, Sources: i.project.sources,
 	}
 	for _, one := range i.parts {
 		in.Projects = append(in.Projects, view.Project{Name: one.decl.Name, Version: one.decl.Version, Resolved: one.resolved})

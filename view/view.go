@@ -27,6 +27,7 @@ type Inputs struct {
 	Topology   *define.Topology
 	Projects   []Project // the conglomerate itself, named "", first
 	State      State
+	Secrets    facsimile.Instance // whose state holds the secrets and ids: a parent's as a rule of a subinstance
 	Sources    *facsimile.Sources
 }
 
@@ -70,7 +71,7 @@ func New(in Inputs) (*View, error) {
 		return nil, fmt.Errorf("template language: %w", err)
 	}
 	v := &View{in: in, env: env, modules: map[facsimile.Node]moduleSet{}}
-	v.atState = facsimile.Origin{Src: in.Sources.Add(facsimile.Source{Layer: "state", File: "the state of " + string(in.Instance)})}
+	v.atState = facsimile.Origin{Src: in.Sources.Add(facsimile.Source{Layer: "state", File: "the state of " + string(in.Secrets)})}
 	if _, err := v.modulesAt(""); err != nil {
 		return nil, err
 	}

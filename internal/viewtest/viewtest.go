@@ -64,7 +64,7 @@ func Try(files map[string]string, in facsimile.Instance, own map[facsimile.Proje
 		return made, err
 	}
 	inputs := view.Inputs{
-		Definition: topology.Name, Dir: "/definition", Instance: in, Topology: topology, State: made.State, Sources: made.Sources,
+		Definition: topology.Name, Dir: "/definition", Instance: in, Topology: topology, State: made.State, Secrets: in, Sources: made.Sources,
 	}
 	for _, decl := range append([]define.ProjectDecl{{}}, topology.Projects...) {
 		r, err := d.Resolve(ctx, in, decl.Name, own[decl.Name])
