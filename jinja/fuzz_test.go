@@ -53,7 +53,7 @@ func FuzzParse(f *testing.F) {
 		start := time.Now()
 		_, err = env.Parse("main", source)
 		checkFuzzError(t, err)
-		if took := time.Since(start); took > 2*time.Second && len(source) < 1<<16 {
+		if took := time.Since(start); took > time.Minute {
 			t.Fatalf("parsing %d bytes took %v", len(source), took)
 		}
 	})

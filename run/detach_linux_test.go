@@ -19,7 +19,7 @@ func detached(t *testing.T, services ...Service) Detached {
 	t.Helper()
 	d := Detached{Program: exe(t), Args: []string{"supervise"}, Dir: filepath.Join(t.TempDir(), "run"), Services: services}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if _, err := Down(ctx, d.Dir); err != nil {
 			t.Error(err)

@@ -172,7 +172,7 @@ func (l *lockedBuffer) String() string {
 // eventually asks until the answer is right.
 func eventually(t *testing.T, what string, right func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(15 * time.Second); !right(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !right(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never happened: %s", what)
 		}

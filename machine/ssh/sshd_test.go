@@ -154,7 +154,7 @@ func (w *world) listen(s server, config string) {
 			w.t.Logf("sshd %s:\n%s", s.name, s.log.String())
 		}
 	})
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)))
 		if err == nil {
 			conn.Close()
