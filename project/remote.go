@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	facsimile "facsimile.dev/facsimile"
@@ -37,7 +38,7 @@ func (i *instance) remoteNode(n define.NodeDecl) (node.Node, error) {
 		Dial:     func(ctx context.Context) (machine.Conn, error) { return p.dial(ctx, target) },
 		Name:     n.Name,
 		Home:     home,
-		Version:  p.o.Tool,
+		Version:  version(p.o.Tool),
 		Programs: programs,
 		Likely:   likely,
 	})
@@ -63,6 +64,9 @@ func (i *instance) target(n define.NodeDecl) (machine.Target, error) {
 	}
 	return t, t.Check()
 }
+
+// version is that of a tool, as in "facs v1.2.0": who reads it knows that it is facs.
+func version(tool string) string { return strings.TrimPrefix(tool, "facs ") }
 
 // dial gives a connection, by the one dialer that bounds how many are opened at once.
 func (p *Project) dial(ctx context.Context, t machine.Target) (machine.Conn, error) {
@@ -140,5 +144,5 @@ func ServeNode(ctx context.Context, in io.Reader, out io.Writer, home string, na
 	if err != nil {
 		return err
 	}
-	return wire.Serve(ctx, in, out, host, wire.ServeOptions{Version: tool, Binary: program.Digest})
+	return wire.Serve(ctx, in, out, host, wire.ServeOptions{Version: version(tool), Binary: program.Digest})
 }
