@@ -162,12 +162,20 @@ func (n *Node) reach(ctx context.Context) (*wire.Client, error) {
 	}
 	open := func() (io.ReadCloser, error) { return os.Open(program.Path) }
 	if err := machine.Put(ctx, n.conn, open, program.Digest, program.Size, Path(program.Digest)); err != nil {
-		return nil, err
+		return nil, unput(err)
 	}
 	if client, err = n.serve(ctx); err == nil && client == nil {
 		err = fmt.Errorf("facs was put on it for %s/%s, and is not there", goos, goarch)
 	}
 	return client, err
+}
+
+// unput says what to do where the program could not be put on a host, unless err does.
+func unput(err error) error {
+	if told, ok := err.(*facsimile.Error); ok && told.Hint == "" { //nolint:errorlint // only what is told last is for people
+		return told.WithHint("whoever logs in there must have room and the right to write under ~/.facsimile, which is root's after a deployment with become; facs node prepare looks at it")
+	}
+	return err
 }
 
 // serve starts the program; where it is missing there is no client and no error.
