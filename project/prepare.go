@@ -98,7 +98,7 @@ func (i *instance) prepare(ctx context.Context, n define.NodeDecl) (Preparation,
 		how += ", by sudo"
 	}
 	add(NodeCheck{What: "reach", OK: true, Found: how + ", " + facts["system"]})
-	add(facts.program(program.Size))
+	add(facts.program(program))
 	add(facts.home(home))
 	add(facts.room())
 	return out, nil
@@ -118,8 +118,11 @@ const survey = `
 home=$1 program=$2
 echo "system $(uname -sm)"
 echo "user $(id -un)"
-[ -x "./$program" ] && echo "program there"
+[ -x "./$program" ] && echo "program $(sha256sum <"./$program" 2>/dev/null | cut -d' ' -f1)"
 command -v sha256sum >/dev/null || echo "nosum there"
+put=./$program
+while [ ! -e "$put" ]; do put=$(dirname "$put"); done
+[ -w "$put" ] || echo "locked $put"
 near=$home
 while [ ! -e "$near" ] && [ "$near" != / ]; do near=$(dirname "$near"); done
 echo "near $near"
@@ -161,14 +164,20 @@ func (i *instance) survey(ctx context.Context, target machine.Target, home, prog
 	return found, nil
 }
 
-func (f facts) program(size int64) NodeCheck {
+func (f facts) program(want remote.Program) NodeCheck {
 	c := NodeCheck{What: "program", OK: true, Found: "there"}
+	sum, there := f["program"] // without sha256sum there is no sum
 	switch {
-	case f["program"] != "":
+	case there && (sum == "" || sum == want.Digest.Hex()):
+	case there:
+		c.OK, c.Found, c.Do = false, "something else stands in its place", "remove ~/"+remote.Path(want.Digest)+" on the node"
 	case f["nosum"] != "":
 		c.OK, c.Found, c.Do = false, "sha256sum is missing", "install coreutils on the node"
+	case f["locked"] != "":
+		c.OK, c.Found = false, fmt.Sprintf("not there, and %s may not write in %s", f["user"], strings.Replace(f["locked"], ".", "~", 1))
+		c.Do = fmt.Sprintf("on the node, as root: install -d ~%[1]s/.facsimile && chown -R %[1]s ~%[1]s/.facsimile", f["user"])
 	default:
-		c.Found, c.Do = "not there yet", fmt.Sprintf("the first deployment puts it under ~/.facsimile/bin (%d MB)", (size+1<<20-1)>>20)
+		c.Found, c.Do = "not there yet", fmt.Sprintf("the first deployment puts it under ~/.facsimile/bin (%d MB)", (want.Size+1<<20-1)>>20)
 	}
 	return c
 }
@@ -191,7 +200,9 @@ func (f facts) home(home string) NodeCheck {
 		c.Do = mine
 		return c
 	}
-	if !c.OK {
+	if !c.OK && f["owner"] == f["user"] {
+		c.Found, c.Do = fmt.Sprintf("%s cannot be written to, though it belongs to %s", home, f["user"]), "is it mounted read-only? Make it writable, or choose another home"
+	} else if !c.OK {
 		c.Found, c.Do = fmt.Sprintf("%s belongs to %s, and %s may not write there", path.Clean(home), f["owner"], f["user"]), mine
 	}
 	return c
