@@ -45,6 +45,16 @@ fi
 race=
 if command -v gcc >/dev/null; then race=-race; else echo "== no C compiler: without the race detector"; fi
 
-# One package more at a time than there are processors: the end-to-end tests mostly wait for hosts.
+# The end-to-end tests mostly wait for hosts, so they run beside the others; what they print
+# comes at the end.
 echo "== test"
-go test $race -p $(($(nproc) + 1)) -timeout 20m "$@" ./...
+hosts=$(mktemp)
+trap 'rm -f "$hosts"' EXIT
+go test $race -timeout 20m "$@" ./test/... >"$hosts" 2>&1 &
+waiting=$!
+failed=0
+# shellcheck disable=SC2046 # a list of words
+go test $race -timeout 20m "$@" $(go list ./... | grep -v '/test/') || failed=1
+wait $waiting || failed=1
+cat "$hosts"
+exit $failed
