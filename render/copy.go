@@ -134,14 +134,26 @@ func (r *part) copyGlob(g group, pattern string) error {
 }
 
 // copyDir installs a folder: files where the pattern says, or below the same relative path;
-// empty folders too, links to files as files. A folder that is not there installs nothing.
+// empty folders too, links to files as files.
 func (r *part) copyDir(g group) error {
 	from, top, err := r.locate(g, g.dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	var info fs.FileInfo
+	if err == nil {
+		info, err = from.Stat(top)
 	}
-	if err != nil {
-		return err
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && r.in.Unbuilt && strings.HasPrefix(g.dir, buildToken):
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		var trees []fs.FS
+		if from != nil {
+			trees = append(trees, from.FS())
+		}
+		return r.missingFolder(g, top, "there is no folder", trees...)
+	case err != nil:
+		return r.unreadable(g, g.dir, err)
+	case !info.IsDir():
+		return r.fault(g.at, "cannot install %s: it is no folder", g.dir).WithHint("single files are installed by files:")
 	}
 	found, err := r.walk(g, from, top)
 	if err != nil {
@@ -168,8 +180,6 @@ func (r *part) walk(g group, from *root, top string) (map[string]fs.FileInfo, er
 	found := map[string]fs.FileInfo{}
 	err := fs.WalkDir(from.FS(), top, func(name string, d fs.DirEntry, err error) error {
 		switch {
-		case errors.Is(err, fs.ErrNotExist) && name == top:
-			return fs.SkipAll
 		case err != nil:
 			return err
 		case d.IsDir() && d.Name() == ".git":

@@ -67,14 +67,14 @@ type reader struct {
 
 func readGroups(sources *facsimile.Sources, c *view.Context) ([]group, error) {
 	path := facsimile.Path{"install", "groups"}
+	r := reader{sources: sources}
 	if c.Root().Lookup(path).IsAbsent() {
-		return nil, nil
+		return nil, r.withoutGroups(c.Root().Get("install"))
 	}
 	list, err := c.Show(path)
 	if err != nil {
 		return nil, err
 	}
-	r := reader{sources: sources}
 	if list.Kind() != facsimile.List {
 		r.fail(list, "install.groups is %s, want a list", list.Kind())
 		return nil, r.problems
@@ -85,6 +85,23 @@ func readGroups(sources *facsimile.Sources, c *view.Context) ([]group, error) {
 		groups = append(groups, r.group())
 	}
 	return groups, r.problems.OrNil()
+}
+
+// withoutGroups refuses an install that says something, and no groups: nothing would come of it.
+func (r *reader) withoutGroups(install facsimile.Value) error {
+	switch install.Kind() {
+	case facsimile.Absent, facsimile.Null:
+		return nil
+	case facsimile.Map:
+		if install.Len() == 0 {
+			return nil
+		}
+		first := install.Entries()[0]
+		return facsimile.Errorf(facsimile.BadInput, "install has no groups").WithAt(r.sources.Position(first.KeyAt)).
+			WithHint("write what it says, now under %s, under install.groups: a list of groups", first.Key)
+	}
+	r.fail(install, "install is %s, want a map with groups in it", install.Kind())
+	return r.problems
 }
 
 func (r *reader) fail(v facsimile.Value, format string, args ...any) {

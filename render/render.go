@@ -5,6 +5,11 @@
 // the text, modes do not depend on a umask, and files come in order of path, so the same inputs
 // give the same bytes on any machine. Whatever a secret reached, by value or by a branch, is
 // marked so.
+//
+// A group that names a folder which is not there is an error. The earlier system installed
+// nothing then and said nothing, so a slip of the pen made a release without its files. A folder
+// of templates that has none for the layers of an instance, and a definition without extra/,
+// are no errors in either.
 package render
 
 import (

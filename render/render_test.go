@@ -265,6 +265,19 @@ func TestRefusals(t *testing.T) {
 		{"mode as a number", "{files: [a], mode: 644}", nil, "octal digits in quotes"},
 		{"files as text", "{files: a}", nil, "want a list of strings"},
 		{"twice", "{files: [a]}, {files: [b], pattern: b, replace: a}", func(p *project) { p.source["a"], p.source["b"] = "1", "2" }, "a and b both write a"},
+		{"template folder missing", "{type: tmpl, dir: tmlp}", func(p *project) {
+			p.files["tmpl/_ALL_/_DEPLOY_/x"] = "1"
+		}, "facsimile.yaml:4:20: cannot install tmlp: there is no folder of templates of that name [did you mean tmpl?]"},
+		{"source folder missing", "{dir: sub/tre}", func(p *project) { p.source["sub/tree/x"] = "1" },
+			"facsimile.yaml:4:20: cannot install sub/tre: there is no folder of that name [did you mean sub/tree?]"},
+		{"token folder missing", "{dir: '$BUILD_DIR$/tre'}", func(p *project) { p.build["tree/x"] = "1" }, "[did you mean $BUILD_DIR$/tree?]"},
+		{"folder is a file", "{dir: a}", func(p *project) { p.source["a"] = "1" }, "cannot install a: it is no folder"},
+		{"install without groups", "", func(p *project) {
+			p.files["facsimile.yaml"] = "name: shop\nhome: /srv/shop\ninstall: {tmpl: [x]}\n"
+		}, "facsimile.yaml:3:11: install has no groups"},
+		{"install is a list", "", func(p *project) {
+			p.files["facsimile.yaml"] = "name: shop\nhome: /srv/shop\ninstall: [{type: tmpl, dir: tmpl}]\n"
+		}, "install is a list, want a map"},
 		{"include out", "{type: tmpl, dir: tmpl}", func(p *project) {
 			p.files["tmpl/_ALL_/_DEPLOY_/x"] = "{% include '../../facsimile.yaml' %}"
 		}, "facsimile.yaml"},
@@ -274,7 +287,7 @@ func TestRefusals(t *testing.T) {
 		{"syntax", "{type: tmpl, dir: tmpl}", func(p *project) {
 			p.files["tmpl/_ALL_/_DEPLOY_/x"] = "\n{% if %}"
 		}, "tmpl/_ALL_/_DEPLOY_/x:2:"},
-		{"shared over files", "{type: tmpl, dir: tmpl}", func(p *project) {
+		{"shared over files", "", func(p *project) {
 			p.files["define/one.yaml"] = strings.Replace(p.files["define/one.yaml"], "deploy: {", "deploy: {shared: [etc/../x], ", 1)
 		}, "deploy.shared"},
 	} {
@@ -283,13 +296,41 @@ func TestRefusals(t *testing.T) {
 			c.change(&p)
 		}
 		_, err := p.render(t)
-		if err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: got %v, want %q in it", c.name, err, c.want)
+		if err == nil || !strings.Contains(hinted(err), c.want) {
+			t.Errorf("%s: got %v, want %q in it", c.name, hinted(err), c.want)
 		}
 		var e *facsimile.Error
 		if errors.As(err, &e) && len(e.At) == 0 {
 			t.Errorf("%s: %v has no place", c.name, err)
 		}
+	}
+}
+
+// hinted is an error with its hint, as far as it has one.
+func hinted(err error) string {
+	var e *facsimile.Error
+	if errors.As(err, &e) && e.Hint != "" {
+		return fmt.Sprintf("%v [%s]", e, e.Hint)
+	}
+	return fmt.Sprint(err)
+}
+
+// A folder that is there and has nothing for this instance is no slip of the pen, nor is what
+// only a build would make where nothing was built.
+func TestFoldersWithNothingToInstall(t *testing.T) {
+	p := simple("{type: tmpl, dir: tmpl}, {dir: empty, skip: '.*'}")
+	p.files["tmpl/other/_DEPLOY_/x"] = "1"
+	p.source["empty/x"] = "1"
+	out, err := p.render(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, out, "fe1", map[string]string{})
+	made := viewtest.New(t, simple("{dir: $BUILD_DIR$/made}").files, "one", nil)
+	if _, err := render.Render(context.Background(), render.Input{
+		View: made.View, Sources: made.Sources, Unbuilt: true, Projects: []render.Project{{}},
+	}); err != nil {
+		t.Error(err)
 	}
 }
 

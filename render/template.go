@@ -3,6 +3,9 @@ package render
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"path"
+	"slices"
 	"strings"
 
 	facsimile "facsimile.dev/facsimile"
@@ -18,6 +21,11 @@ func (r *part) templates(ctx context.Context, g group) error {
 	if err != nil {
 		return err
 	}
+	if len(dir.files) == 0 {
+		if err := r.missingTemplates(g); err != nil {
+			return err
+		}
+	}
 	var errs []error
 	for _, f := range dir.files {
 		if err := ctx.Err(); err != nil {
@@ -29,6 +37,44 @@ func (r *part) templates(ctx context.Context, g group) error {
 		errs = append(errs, r.template(ctx, g, dir, f))
 	}
 	return joined(errs)
+}
+
+// missingTemplates refuses a template folder that stands in no folder of the project. One that
+// only has nothing for the layers of this instance is as it should be.
+func (r *part) missingTemplates(g group) error {
+	var trees []fs.FS
+	for _, folder := range r.project.Folders {
+		if isFolder(folder.FS, g.dir) {
+			return nil
+		}
+		trees = append(trees, folder.FS)
+	}
+	return r.missingFolder(g, g.dir, "there is no folder of templates", trees...)
+}
+
+// missingFolder is the error of a group whose folder is in none of some trees, where its name
+// stands for rel.
+func (r *part) missingFolder(g group, rel, what string, trees ...fs.FS) error {
+	err := r.fault(g.at, "cannot install %s: %s of that name", g.dir, what)
+	parent, base := path.Split(path.Clean(rel))
+	var names []string
+	for _, tree := range trees {
+		entries, _ := fs.ReadDir(tree, path.Clean(parent)) // what cannot be read has no near name
+		for _, e := range entries {
+			if isFolder(tree, path.Join(parent, e.Name())) && !slices.Contains(names, e.Name()) {
+				names = append(names, e.Name())
+			}
+		}
+	}
+	if near := facsimile.Nearest(base, names); len(near) > 0 {
+		return err.WithHint("did you mean %s?", strings.TrimSuffix(g.dir, rel)+path.Join(parent, near[0]))
+	}
+	return err.WithHint("make the folder, or leave the group out")
+}
+
+func isFolder(tree fs.FS, name string) bool {
+	info, err := fs.Stat(tree, path.Clean(name))
+	return err == nil && info.IsDir()
 }
 
 func (r *part) template(ctx context.Context, g group, dir *templates, f layeredFile) error {
