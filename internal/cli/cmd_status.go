@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	facsimile "facsimile.dev/facsimile"
 	"facsimile.dev/facsimile/internal/ui"
 	"facsimile.dev/facsimile/project"
 )
@@ -38,17 +39,56 @@ func (a *app) status(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		present(&s.Nodes)
-		for i := range s.Nodes {
-			present(&s.Nodes[i].Services)
-			present(&s.Nodes[i].Targets)
-		}
-		if err := a.ui.Print(s, func(page *ui.Page) { statusText(page, s) }); err != nil {
+		if err := a.ui.Print(newStatusDocument(s), func(page *ui.Page) { statusText(page, s) }); err != nil {
 			return err
 		}
 		return yes(agree(s))
 	})
 }
+
+// statusDocument is a status as JSON output has it.
+type statusDocument struct {
+	Instance facsimile.Instance   `json:"instance"`
+	Nodes    []nodeStatusDocument `json:"nodes"`
+}
+
+type nodeStatusDocument struct {
+	Node     facsimile.Node     `json:"node"`
+	Region   facsimile.Region   `json:"region"`
+	Targets  []facsimile.Target `json:"targets"`
+	Release  liveRelease        `json:"release"`
+	Epoch    uint64             `json:"epoch"`
+	Services []serviceDocument  `json:"services"`
+	Error    string             `json:"error,omitempty"`
+}
+
+type serviceDocument struct {
+	Name  string `json:"name"`
+	State string `json:"state"`
+}
+
+func newStatusDocument(s project.Status) statusDocument {
+	doc := statusDocument{Instance: s.Instance, Nodes: make([]nodeStatusDocument, len(s.Nodes))}
+	for i, n := range s.Nodes {
+		one := nodeStatusDocument{Node: n.Node, Region: n.Region, Targets: n.Targets, Release: liveRelease(n.Release.String()), Epoch: n.Epoch, Error: n.Error}
+		if n.Release.IsZero() && n.Error != "" {
+			one.Release = unknownRelease
+		}
+		for _, service := range n.Services {
+			one.Services = append(one.Services, serviceDocument(service))
+		}
+		present(&one.Targets)
+		present(&one.Services)
+		doc.Nodes[i] = one
+	}
+	return doc
+}
+
+// liveRelease is the digest of what a node has, none, or unknown.
+type liveRelease string
+
+// unknownRelease stands for the release of a node that could not say which it has.
+const unknownRelease liveRelease = "unknown"
 
 // agree reports whether all nodes answer and were last changed by the same rollout.
 func agree(s project.Status) bool {
@@ -74,7 +114,11 @@ func statusText(page *ui.Page, s project.Status) {
 		if n.Epoch > 0 {
 			epoch = fmt.Sprint(n.Epoch)
 		}
-		rows[i] = []string{page.Name(string(n.Node)), string(n.Region), strings.Join(targets, ", "), short(n.Release), epoch,
+		live := short(n.Release)
+		if n.Release.IsZero() && n.Error != "" {
+			live = string(unknownRelease)
+		}
+		rows[i] = []string{page.Name(string(n.Node)), string(n.Region), strings.Join(targets, ", "), live, epoch,
 			strings.Join(services, ", "), page.Bad(ui.Visible(n.Error))}
 	}
 	page.Table([]string{"NODE", "REGION", "TARGETS", "RELEASE", "EPOCH", "SERVICES", ""}, rows)

@@ -42,7 +42,7 @@ func (a *app) verify(ctx context.Context, address string) error {
 		for i := range v.Nodes {
 			present(&v.Nodes[i].Differences)
 		}
-		if err := a.ui.Print(v, func(page *ui.Page) { verifyText(page, at.Instance, v) }); err != nil {
+		if err := a.ui.Print(v, func(page *ui.Page) { verifyText(page, address, v) }); err != nil {
 			return err
 		}
 		return yes(!v.Digest.IsZero() && v.Exact == v.Total)
@@ -52,13 +52,14 @@ func (a *app) verify(ctx context.Context, address string) error {
 // verifyShown is the number of differences of one node up to which all are shown.
 const verifyShown = 40
 
-func verifyText(page *ui.Page, in facsimile.Instance, v project.Verification) {
-	if v.Digest.IsZero() {
-		page.Line("Nothing was ever deployed to %s.", in)
-		return
-	}
+// verifyText shows what was found of an address. Only nodes that answered can say that they have nothing.
+func verifyText(page *ui.Page, of string, v project.Verification) {
+	silent := 0
 	for _, n := range v.Nodes {
-		if n.Answer == "exact" {
+		if n.Answer == "unknown" {
+			silent++
+		}
+		if n.Answer == "exact" || v.Digest.IsZero() && n.Error == "" {
 			continue
 		}
 		page.Line("%s  %s", page.Name(string(n.Node)), page.Bad(string(n.Answer)))
@@ -66,6 +67,14 @@ func verifyText(page *ui.Page, in facsimile.Instance, v project.Verification) {
 			page.Line("  %s", ui.Visible(n.Error))
 		}
 		differenceText(page, n.Differences)
+	}
+	switch {
+	case v.Digest.IsZero() && silent == 0:
+		page.Line("Nothing was ever deployed to %s.", of)
+		return
+	case v.Digest.IsZero():
+		page.Line("%s", page.Bad(fmt.Sprintf("Cannot verify %s: %d of %d nodes could not be asked.", of, silent, len(v.Nodes))))
+		return
 	}
 	count := fmt.Sprintf("%d of %d nodes are exact copies", v.Exact, v.Total)
 	if v.Exact == v.Total {

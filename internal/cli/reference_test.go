@@ -149,7 +149,7 @@ func documents() map[string]any {
 		"plan":     planDocument{},
 		"deploy":   project.Result{},
 		"rollback": project.Result{},
-		"status":   project.Status{},
+		"status":   statusDocument{},
 		"verify":   project.Verification{},
 		"history":  []project.Rollout{},
 		"up":       project.Running{},
@@ -196,6 +196,8 @@ func shape(t reflect.Type, indent string) string {
 		return "VALUE"
 	case reflect.TypeFor[facsimile.Digest]():
 		return `"sha256:…" or "none"`
+	case reflect.TypeFor[liveRelease]():
+		return `"sha256:…", "none" or "unknown"`
 	case reflect.TypeFor[facsimile.Path]():
 		return `"a.b.c"`
 	case reflect.TypeFor[facsimile.Mode]():

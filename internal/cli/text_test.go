@@ -78,7 +78,7 @@ app2  no change
 			}})
 		}, `NODE  REGION  TARGETS  RELEASE              EPOCH  SERVICES
 app1  eu      app, db  sha256:ca978112ca1b  6      apid.0 healthy, apid.1 exited
-app2  us      app      none                                                       look: no route
+app2  us      app      unknown                                                    look: no route
 `},
 		{"what runs and does not work", func(p *ui.Page) {
 			runningText(p, "beta", project.Running{Running: true, Replicas: []run.ReplicaStatus{
