@@ -63,6 +63,9 @@ func (v *View) enrichModule(c *Context, e facsimile.Entry) (facsimile.Value, *fa
 	if m.Kind() != facsimile.Map {
 		return facsimile.Value{}, v.fault(e.KeyAt, "module %q is %s, want a map", name, m.Kind())
 	}
+	if err := v.noSecretsIn(name, m); err != nil {
+		return facsimile.Value{}, err
+	}
 	user := ModuleUser(name, m)
 	set := newEntries(m)
 	set.add("name", facsimile.StringAt(name, m.Origin()))
@@ -92,6 +95,43 @@ func (v *View) enrichModule(c *Context, e facsimile.Entry) (facsimile.Value, *fa
 		set.put("replicas", facsimile.ListAt(list, m.Get("service").Origin()))
 	}
 	return facsimile.MapAt(set.list, m.Origin()), nil
+}
+
+// noSecretsIn refuses a module that writes a secret itself. The generated one would count in its
+// place, and whoever reads the definition would believe the other.
+func (v *View) noSecretsIn(name string, m facsimile.Value) *facsimile.Error {
+	if e, ok := m.Entry("password"); ok {
+		return v.secretFault(e.KeyAt, "module %s says password itself", name).
+			WithHint("a definition holds no secret: facs generates this one, and {{ module.%s.password }} reads it; secret: says of what form it is", name)
+	}
+	if policy := m.Get("secret"); !isPolicy(policy) {
+		return v.secretFault(policy.Origin(), "secret of module %s is %s, want a map", name, policy.Kind()).
+			WithHint("a definition holds no secret, only its form, as in {type: hex, length: 32}: facs generates the secret")
+	}
+	secrets := m.Get("secrets")
+	if !isPolicy(secrets) {
+		return v.secretFault(secrets.Origin(), "secrets of module %s are %s, want a map by name", name, secrets.Kind()).
+			WithHint("write secrets: {NAME: {}}: facs generates each")
+	}
+	for _, s := range secrets.Entries() {
+		if !isPolicy(s.Value) {
+			return v.secretFault(s.Value.Origin(), "secret %s of module %s is %s, want a map", s.Key, name, s.Value.Kind()).
+				WithHint("a definition holds no secret, only its form, as in {type: hex, length: 32}: facs generates the secret")
+		}
+	}
+	return nil
+}
+
+// secretFault is a fault whose place does not quote the line: the secret stands on it.
+func (v *View) secretFault(at facsimile.Origin, format string, args ...any) *facsimile.Error {
+	place := v.in.Sources.Position(at)
+	place.Text = ""
+	return facsimile.Errorf(facsimile.BadInput, format, args...).WithAt(place)
+}
+
+// isPolicy reports whether a value can say of what form secrets are, if only by silence.
+func isPolicy(v facsimile.Value) bool {
+	return v.Kind() == facsimile.Map || v.IsAbsent() || v.Kind() == facsimile.Null
 }
 
 func (v *View) fault(at facsimile.Origin, format string, args ...any) *facsimile.Error {

@@ -430,3 +430,34 @@ func hint(err error) string {
 	}
 	return ""
 }
+
+// A secret that a module writes itself is refused, and does not show in the error.
+func TestModulesHoldNoSecrets(t *testing.T) {
+	for module, want := range map[string]string{
+		`{password: hunter2}`:           "define/one.yaml:2:17: module api says password itself",
+		`{password: "{{ 'hunter2' }}"}`: "define/one.yaml:2:17: module api says password itself",
+		`{secrets: {cookie: hunter2}}`:  "define/one.yaml:2:35: secret cookie of module api is a string, want a map",
+		`{secrets: [hunter2]}`:          "define/one.yaml:2:17: secrets of module api are a list, want a map by name",
+		`{secret: hunter2}`:             "define/one.yaml:2:25: secret of module api is a string, want a map",
+		`{secrets: {cookie: {}}}`:       "",
+		`{secret: {type: hex}}`:         "",
+	} {
+		_, err := viewtest.Try(map[string]string{
+			"facsimile.yaml": "name: shop\nhome: /srv/shop\n", "define/one.yaml": "\nmodules: {api: " + module + "}\n",
+		}, "one", nil)
+		if want == "" {
+			if err != nil {
+				t.Errorf("%s: %v", module, err)
+			}
+			continue
+		}
+		var e *facsimile.Error
+		if !errors.As(err, &e) || e.Error() != want {
+			t.Errorf("%s: got %v, want %s", module, err, want)
+			continue
+		}
+		if strings.Contains(e.Msg+e.Hint+e.At[0].Text, "hunter2") || e.Hint == "" {
+			t.Errorf("%s: %q [%s]", module, e.Msg, e.Hint)
+		}
+	}
+}
