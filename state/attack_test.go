@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 
@@ -280,7 +281,18 @@ func TestTwoHeadsAreNamed(t *testing.T) {
 	if err := os.Rename(aside+".away", aside); err != nil { // what a merge in git does
 		t.Fatal(err)
 	}
-	mustRefuse(t, f, "prod", "passwd.api", "two newest entries", left.Short(), right.Short(), "ann on desk")
+	mustRefuse(t, f, "prod", "passwd.api", "2 newest entries", left.Hex()+".jsonl", right.Hex()+".jsonl", "ann on desk", `"facs state set"`,
+		testClock().UTC().Format(time.RFC3339))
+	_, err = f.Load(context.Background(), "prod")
+	var told *facsimile.Error
+	if !errors.As(err, &told) || !strings.Contains(told.Hint, "the nodes run") || !strings.Contains(told.Hint, "Never guess") {
+		t.Fatalf("the hint does not say how to decide: %v", err)
+	}
+	for _, h := range []Head{left, right} { // whichever it named, it could be the one that is live
+		if strings.Contains(told.Hint, h.Hex()) || strings.Contains(told.Hint, h.Short()) {
+			t.Errorf("the hint singles out %s: %s", h.Short(), told.Hint)
+		}
+	}
 }
 
 func TestAnEntryOfAnotherFormatIsNamed(t *testing.T) {

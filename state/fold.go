@@ -2,8 +2,11 @@ package state
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"sync/atomic"
 
 	"facsimile.dev/facsimile"
@@ -53,10 +56,7 @@ func (v *version) fold(entries map[Head]*entry) error {
 		return nil
 	case 1:
 	default:
-		return facsimile.Errorf(facsimile.Refused,
-			"the state of %s has two newest entries that do not know of each other: %s and %s",
-			v.instance, heads[0].told(), heads[1].told()).
-			WithHint("two branches changed the state; keep the branch whose state the nodes run, and take the other's entry %s.jsonl out of the journal", heads[1].head.Hex())
+		return v.forked(heads)
 	}
 	conflicts := map[itemKey]conflict{}
 	items := 0
@@ -76,6 +76,21 @@ func (v *version) fold(entries map[Head]*entry) error {
 		return problems
 	}
 	return v.checkIDs()
+}
+
+// forked refuses a journal with several heads. It names all and advises to remove none: the
+// journal does not know which of them the nodes run, and its passwords are the ones in use.
+func (v *version) forked(heads []*entry) error {
+	told := make([]string, len(heads))
+	for i, e := range heads {
+		why := cmp.Or(e.Why, "no reason given")
+		told[i] = fmt.Sprintf("%s, %s, %s.jsonl", e.told(), strconv.Quote(why), e.head.Hex())
+	}
+	return facsimile.Errorf(facsimile.Refused, "the state of %s has %d newest entries that do not know of each other: %s",
+		v.instance, len(heads), strings.Join(told, "; and ")).
+		WithHint("two branches changed the state. Keep the entry that the nodes run, since its passwords are live: " +
+			"the newest receipt in .facs/receipts of a node's home names it, as state_head. " +
+			"Set the other one aside, outside the journal. Never guess: without the nodes' answer change nothing")
 }
 
 // play applies e after all that came before it. It keeps its own stack: a journal may be long.
