@@ -48,8 +48,19 @@ const (
 // Checkout makes sure that the source stands in its folder, and says which commit it is. A
 // version whose tag names another commit than when it was checked out is an error,
 // and so is a checkout in which somebody changed something; without a version the folder follows
-// the repository.
+// the repository. Where ctx ends first the error is that of ctx, and says nothing of the source.
 func Checkout(ctx context.Context, r Request) (Result, error) {
+	out, err := makeSure(ctx, r)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return Result{}, ctx.Err()
+	case errors.Is(err, context.Canceled):
+		return Result{}, context.Canceled
+	}
+	return out, err
+}
+
+func makeSure(ctx context.Context, r Request) (Result, error) {
 	if _, err := facsimile.ParseName("project", string(r.Project)); err != nil {
 		return Result{}, facsimile.Errorf(facsimile.BadInput, "%w", err)
 	}

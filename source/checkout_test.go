@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"facsimile.dev/facsimile"
 )
@@ -278,6 +279,56 @@ func TestAGivenUpCheckoutLeavesNothing(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(dest, "[^.]*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestAnInterruptionIsNoDamage interrupts each git command of a second checkout: by the end of the context,
+// and by a signal to git alone, which a terminal sends to both and which git may act on first.
+func TestAnInterruptionIsNoDamage(t *testing.T) {
+	r := newRepository(t)
+	r.commit("a", "1")
+	r.git("tag", "1.0.0")
+	request := Request{Project: "api", Repo: r.dir, Version: "1.0.0", Dest: t.TempDir()}
+	if _, err := Checkout(t.Context(), request); err != nil {
+		t.Fatal(err)
+	}
+	real, err := exec.LookPath("git")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"ls-remote", "rev-parse", "status"} {
+		for how, script := range map[string]string{"the context ends": "touch \"$MARK\"; exec sleep 1000", "git is signalled": "kill -INT $$"} {
+			t.Run(command+", "+how, func(t *testing.T) {
+				bin, mark := t.TempDir(), filepath.Join(t.TempDir(), "mark")
+				write(t, filepath.Join(bin, "git"), "#!/bin/sh\nMARK='"+mark+"'\ncase \" $* \" in *\" "+command+" \"*) "+script+" ;; esac\nexec '"+real+"' \"$@\"\n")
+				if err := os.Chmod(filepath.Join(bin, "git"), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				done := make(chan error, 1)
+				go func() { _, err := Checkout(ctx, request); done <- err }()
+				for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+					if _, err := os.Stat(mark); err == nil {
+						cancel()
+						break
+					}
+					if len(done) > 0 {
+						break
+					}
+					if time.Now().After(deadline) {
+						t.Fatal("git was never asked")
+					}
+				}
+				if err := <-done; err != context.Canceled { //nolint:errorlint // bare: with no place and no hint
+					t.Errorf("got %#v", err)
+				}
+			})
+		}
+	}
+	if again, err := Checkout(t.Context(), request); err != nil || !again.Reused {
+		t.Errorf("afterwards: %+v, %v", again, err)
 	}
 }
 

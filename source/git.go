@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 
 	"facsimile.dev/facsimile"
@@ -73,8 +74,21 @@ func git(ctx context.Context, dir string, args ...string) (string, error) {
 		return "", facsimile.Errorf(facsimile.Refused, "fetching source needs git, which is not installed: %w", err).WithHint("install git")
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
+	case interrupted(err):
+		return "", context.Canceled
 	}
 	return "", &gitFailed{said: lastLines(said.String()), err: err}
+}
+
+// interrupted reports whether git was ended as by Ctrl-C, which a terminal sends to git too: it may
+// be gone before ctx ends.
+func interrupted(err error) bool {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGINT
 }
 
 // lastLines are those in which git says why, without its prefixes.
