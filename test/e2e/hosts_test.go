@@ -254,7 +254,7 @@ func testSilence(t *testing.T, s *site) {
 	write(t, filepath.Join(s.def, "define", "other.yaml"),
 		"deploy: {user: deploy, nodes: {app: [us1]}}\nnodes: {us1: {transport: ssh, home: /srv/other}}\n")
 	before := s.live(t)
-	status, said := s.during(t, "eu1: has the release", func(*exec.Cmd) {
+	status, said := s.during(t, 200*time.Millisecond, "eu1: has the release", func(*exec.Cmd) {
 		if err := s.fleet.Freeze(t.Context(), "us1"); err != nil {
 			t.Fatal(err)
 		}
@@ -278,15 +278,15 @@ func testSilence(t *testing.T, s *site) {
 	s.run(t, "deploy", "other", "--yes").want(t, 0, nil)
 }
 
-// during deploys a change to hosts of which us1 is far away, and does something once it was said
+// during deploys a change to hosts of which us1 is far away, as a round trip takes, and does something once it was said
 // that another host has come so far. It gives how the deployment ended and what it said.
-func (s *site) during(t *testing.T, said string, do func(*exec.Cmd)) (status int, text string) {
+func (s *site) during(t *testing.T, far time.Duration, said string, do func(*exec.Cmd)) (status int, text string) {
 	t.Helper()
 	s.change(t)
 	var content [1 << 20]byte // which takes a while to travel
 	_, _ = rand.Read(content[:])
 	write(t, filepath.Join(s.def, "tmpl", "_ALL_", "_DEPLOY_", "big"), hex.EncodeToString(content[:]))
-	s.delay(t, 100*time.Millisecond) // 200 ms there and back
+	s.delay(t, far/2) // there, and as much back
 	defer s.delay(t, 0)
 	cmd, stdout, stderr := s.start(t, "deploy", "prod", "--yes")
 	progress := &watched{text: stderr, until: said, seen: make(chan struct{})}
@@ -324,7 +324,7 @@ func testInterruption(t *testing.T, s *site) {
 	}
 	t.Run("Ctrl-C while it takes the release", func(t *testing.T) {
 		before := s.live(t)
-		status, said := s.during(t, "eu1: has the release", send(os.Interrupt))
+		status, said := s.during(t, 200*time.Millisecond, "eu1: has the release", send(os.Interrupt))
 		if status != 3 {
 			t.Errorf("status %d, want 3", status)
 		}
@@ -339,7 +339,7 @@ func testInterruption(t *testing.T, s *site) {
 	})
 	for _, when := range []string{"eu1: has the release", "eu1: switched"} {
 		t.Run("killed when "+when, func(t *testing.T) {
-			s.during(t, when, func(cmd *exec.Cmd) {
+			s.during(t, 100*time.Millisecond, when, func(cmd *exec.Cmd) {
 				send(syscall.SIGKILL)(cmd)
 				if left := s.processes(t); len(left) == 0 {
 					t.Error("of what a killed facs leaves, nothing is seen: this test does not know where to look")

@@ -135,7 +135,23 @@ func (s *site) live(t *testing.T) map[string]string {
 	t.Helper()
 	got := map[string]string{}
 	for _, host := range siteHosts {
-		got[host] = s.in(t, host, `find /srv -maxdepth 4 -name current -printf '%p is %l\n' | sort`)
+		root, err := s.fleet.Root(host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, pattern := range []string{"/srv/*/current", "/srv/*/*/current"} {
+			links, err := filepath.Glob(root + pattern)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, link := range links {
+				tree, err := os.Readlink(link)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got[host] += strings.TrimPrefix(link, root) + " is " + tree + "\n"
+			}
+		}
 	}
 	return got
 }
