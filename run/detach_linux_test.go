@@ -84,6 +84,29 @@ func TestDetachSaysWhatWentWrong(t *testing.T) {
 	}
 }
 
+// TestDetachFailsWhereOneEndsBeforeAllAreHealthy ends a replica that was healthy while another never is.
+func TestDetachFailsWhereOneEndsBeforeAllAreHealthy(t *testing.T) {
+	lost := filepath.Join(t.TempDir(), "lost")
+	slow := service(t, "slow.0", "slow", "environment")
+	slow.Health = Health{Address: freeAddress(t), Timeout: time.Hour} // nobody listens there
+	d := detached(t, service(t, "faild.0", "fail", "fail-when", lost), slow)
+	failed := make(chan error, 1)
+	go func() { failed <- Detach(t.Context(), d) }()
+	eventually(t, "the other one is healthy", func() bool {
+		status, err := Ps(d.Dir)
+		return err == nil && len(status.Replicas) == 2 && status.Replicas[0].State == Healthy
+	})
+	touch(t, lost)
+	var told *facsimile.Error
+	if err := <-failed; !errors.As(err, &told) || told.Outcome != facsimile.RolledBack ||
+		!strings.Contains(told.Msg, "faild.0 ended before everything was healthy: exit status 1") || !strings.Contains(told.Hint, "lost my hat") {
+		t.Errorf("%v", err)
+	}
+	if status, err := Ps(d.Dir); err != nil || status.Running {
+		t.Errorf("afterwards: %+v, %v", status, err)
+	}
+}
+
 func TestDetachGivenUpStopsWhatItStarted(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pid")
 	s := service(t, "slow.0", "slow", "daemon", file, "keep")

@@ -85,11 +85,18 @@ func child(mode string, args []string) error {
 			return err
 		}
 		<-term
-	case "orphan": // PIDFILE: leaves a process that ends by itself after its parent
+	case "fail-when": // FILE: fails as soon as there is the file
+		awaitFile(args[0])
+		fmt.Println("I lost my hat")
+		return fmt.Errorf("giving up")
+	case "orphan": // PIDFILE FILE: leaves, once there is FILE, a process that ends by itself after its parent
 		cmd := exec.Command("/bin/sh", "-c", "echo $$ > "+args[0]+".next; mv "+args[0]+".next "+args[0]+"; while [ -d /proc/"+strconv.Itoa(os.Getpid())+" ]; do :; done")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		cmd.Env = []string{"PATH=/usr/bin:/bin"}
-		return cmd.Start()
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		awaitFile(args[1])
 	case "environment":
 		fmt.Println(strings.Join(os.Environ(), " "))
 		<-term
@@ -97,6 +104,22 @@ func child(mode string, args []string) error {
 		return fmt.Errorf("unknown mode %q", mode)
 	}
 	return nil
+}
+
+func awaitFile(file string) {
+	for {
+		if _, err := os.Stat(file); err == nil {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func touch(t *testing.T, file string) {
+	t.Helper()
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func note(file []string, what string) {
@@ -210,12 +233,18 @@ type running struct {
 // begin runs services in this process, with short pauses.
 func begin(t *testing.T, services ...Service) *running {
 	t.Helper()
+	return beginSettling(t, 20*time.Millisecond, services...)
+}
+
+// beginSettling is begin where a replica that cannot be asked for its health has to live for so long.
+func beginSettling(t *testing.T, settling time.Duration, services ...Service) *running {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{dir: filepath.Join(t.TempDir(), "run"), log: &lockedBuffer{}, stop: cancel, done: make(chan error, 1)}
 	ready := make(chan struct{})
 	s := New(Options{Dir: r.dir, Log: r.log, Ready: func() { close(ready) }})
 	s.pace.minBackoff, s.pace.maxBackoff, s.pace.watch = time.Millisecond, 20*time.Millisecond, 20*time.Millisecond
-	s.pace.steadyProbe, s.pace.answer = 20*time.Millisecond, 500*time.Millisecond
+	s.pace.steadyProbe, s.pace.answer, s.pace.settling = 20*time.Millisecond, 500*time.Millisecond, settling
 	go func() { r.done <- s.Run(ctx, services) }()
 	t.Cleanup(func() {
 		cancel()

@@ -15,6 +15,7 @@ type pace struct {
 	answer                time.Duration // for the answer to one question
 	minBackoff            time.Duration // pause before the first restart; it doubles
 	maxBackoff            time.Duration
+	settling              time.Duration // that a process lives before it is healthy, where nothing can be asked
 	settled               time.Duration // one that was healthy for so long begins with minBackoff again
 	watch                 time.Duration // pause between looks at what processes there are
 }
@@ -23,7 +24,7 @@ func usualPace() pace {
 	return pace{
 		firstProbe: 20 * time.Millisecond, lastProbe: 500 * time.Millisecond, steadyProbe: 2 * time.Second, answer: 2 * time.Second,
 		minBackoff: 200 * time.Millisecond, maxBackoff: 15 * time.Second, settled: 20 * time.Second,
-		watch: time.Second,
+		settling: time.Second, watch: time.Second,
 	}
 }
 

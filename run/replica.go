@@ -46,9 +46,13 @@ func (r *replica) live() {
 		case a.stopped:
 			r.set(Exited, 0, a.reason)
 			return
-		case !closed(r.ready) && (endings > endingsAllowed || time.Now().After(deadline)):
+		case !closed(r.ready) && (endings > endingsAllowed || r.Health.Address == "" || time.Now().After(deadline)):
 			r.set(Exited, 0, a.reason)
-			r.session.fail(r.failure(a.reason))
+			r.session.fail(r.failure("did not start: " + a.reason))
+			return
+		case closed(r.ready) && r.session.endedEarly():
+			r.set(Exited, 0, a.reason)
+			r.session.fail(r.failure("ended before everything was healthy: " + a.reason))
 			return
 		case a.healthyFor >= pace.settled:
 			backoff = pace.minBackoff
@@ -134,7 +138,7 @@ func (r *replica) watch(cmd *exec.Cmd, exited <-chan struct{}, deadline time.Tim
 	defer cancel()
 	var healthySince time.Time
 	answers := make(chan error, 1)
-	question := time.NewTimer(0)
+	question := time.NewTimer(r.firstQuestion())
 	defer question.Stop()
 	pause, failures, begun := r.session.pace.firstProbe, 0, time.Now()
 	for {
@@ -151,6 +155,7 @@ func (r *replica) watch(cmd *exec.Cmd, exited <-chan struct{}, deadline time.Tim
 			go func() { answers <- r.session.prober.ask(ctx, r.Health) }()
 		case err := <-answers:
 			switch {
+			case err == nil && closed(exited): // it ended in the meantime
 			case err == nil:
 				failures, pause = 0, r.session.pace.steadyProbe
 				if healthySince.IsZero() {
@@ -171,6 +176,15 @@ func (r *replica) watch(cmd *exec.Cmd, exited <-chan struct{}, deadline time.Tim
 			question.Reset(pause)
 		}
 	}
+}
+
+// firstQuestion is when a process is first asked for its health. One that cannot be asked has
+// to show by living on that it started.
+func (r *replica) firstQuestion() time.Duration {
+	if r.Health.Address == "" {
+		return r.session.pace.settling
+	}
+	return 0
 }
 
 // stop asks a process to end, ends what remains of it after its grace, and says how it ended.
@@ -202,9 +216,9 @@ func (r *replica) set(state State, pid int, reason string) {
 	r.session.board.set(r.index, func(s *ReplicaStatus) { s.State, s.PID, s.Reason = state, pid, reason })
 }
 
-// failure tells people why a replica could not start, with what it said last.
-func (r *replica) failure(reason string) error {
-	err := facsimile.Errorf(facsimile.RolledBack, "%s did not start: %s", r.Name, reason)
+// failure tells people what became of a replica, with what it said last.
+func (r *replica) failure(what string) error {
+	err := facsimile.Errorf(facsimile.RolledBack, "%s %s", r.Name, what)
 	if tail := r.log.tail(); len(tail) > 0 {
 		return err.WithHint("its last lines, of %s:\n  %s", r.log.file, strings.Join(tail, "\n  "))
 	}

@@ -97,10 +97,11 @@ func TestACrashEndsTheWholeReplicaAndItStartsAgain(t *testing.T) {
 }
 
 func TestACrashLoopGoesOnUntilItIsStopped(t *testing.T) {
-	// Without an address a process is healthy as soon as it runs, so these endings come after that.
-	s := service(t, "faild.0", "fail", "fail")
+	lost := filepath.Join(t.TempDir(), "lost")
+	s := service(t, "faild.0", "fail", "fail-when", lost)
 	other := server(t, "apid.0", "api")
 	r := begin(t, other, s)
+	touch(t, lost) // once all is healthy
 	eventually(t, "five restarts", func() bool { return states(t, r.dir)["faild.0"].Restarts >= 5 })
 	if got := states(t, r.dir)["apid.0"]; got.State != Healthy || got.Restarts != 0 {
 		t.Errorf("the other replica is %+v", got)
@@ -111,9 +112,10 @@ func TestACrashLoopGoesOnUntilItIsStopped(t *testing.T) {
 }
 
 func TestOrphansAreReaped(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "orphan")
-	r := begin(t, server(t, "apid.0", "api"), service(t, "orphand.0", "orphan", "orphan", file))
+	file, ends := filepath.Join(t.TempDir(), "orphan"), filepath.Join(t.TempDir(), "ends")
+	r := begin(t, server(t, "apid.0", "api"), service(t, "orphand.0", "orphan", "orphan", file, ends))
 	id := pidIn(t, file)
+	touch(t, ends)
 	eventually(t, "the orphan is gone, also as a zombie", func() bool {
 		p, err := inspect(id.PID)
 		return err != nil || p.ident != id
@@ -133,6 +135,7 @@ func TestWhatCannotStart(t *testing.T) {
 	silent.Health = Health{Address: freeAddress(t), Timeout: 30 * time.Millisecond}
 	failing := service(t, "faild.0", "fail", "fail")
 	failing.Health.Address = freeAddress(t)
+	mute := service(t, "mute.0", "mute", "fail")
 	missing := service(t, "missing.0", "missing", "x")
 	missing.Argv = []string{"no-such-program"}
 	missing.Health.Address = freeAddress(t)
@@ -145,13 +148,14 @@ func TestWhatCannotStart(t *testing.T) {
 		message, hint string
 	}{
 		{"it ends again and again", failing, facsimile.RolledBack, "faild.0 did not start: exit status 1", "I cannot find my hat\n  giving up"},
+		{"it ends, and nobody asks for its health", mute, facsimile.RolledBack, "mute.0 did not start: exit status 1", "I cannot find my hat\n  giving up"},
 		{"it is never healthy", silent, facsimile.RolledBack, "it was not healthy within 30ms: dial tcp", "its "},
 		{"there is no such program", missing, facsimile.RolledBack, `there is no program "no-such-program" in its PATH`, "no-such-program"},
 		{"a stranger has its port", busy, facsimile.Refused, "busy.0 cannot listen on " + taken.Addr().String() + ": another process does", "another port"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "other")
-			r := begin(t, service(t, "other.0", "other", "daemon", file, "keep"), test.service)
+			r := beginSettling(t, time.Hour, service(t, "other.0", "other", "daemon", file, "keep"), test.service)
 			err := r.end()
 			var told *facsimile.Error
 			if !errors.As(err, &told) {
@@ -222,6 +226,7 @@ func BenchmarkUpAndDown(b *testing.B) {
 		s := Service{Name: "sleepd.0", Module: "sleep", Dir: dir, Argv: []string{"sleep", "1000"}}
 		ready := make(chan struct{})
 		sup := New(Options{Dir: filepath.Join(dir, "run"), Ready: func() { close(ready) }})
+		sup.pace.settling = 0
 		ctx, cancel := context.WithCancel(b.Context())
 		done := make(chan error, 1)
 		go func() { done <- sup.Run(ctx, []Service{s}) }()

@@ -23,7 +23,7 @@ type Service struct {
 }
 
 // Health says how to tell that a replica does its work. Without an address it is healthy
-// as soon as its process has started.
+// once its process has lived for a second; where it ends before, it could not start.
 type Health struct {
 	Address string        `json:"address,omitempty"` // HOST:PORT that it listens on
 	HTTP    string        `json:"http,omitempty"`    // path that must answer with a status below 400; "": a connection is enough

@@ -99,6 +99,10 @@ type session struct {
 	replicas []*replica
 	failures chan error     // the first one counts
 	readers  sync.WaitGroup // of the output of replicas
+
+	mu    sync.Mutex
+	up    bool // every replica has been healthy
+	early bool // one ended before that, after it had been healthy
 }
 
 func (s *Supervisor) newSession(p plan) (*session, error) {
@@ -161,7 +165,7 @@ func (s *session) supervise(ctx context.Context, ready func()) (err error) {
 	return errors.Join(err, lost, s.board.end())
 }
 
-// allReady is closed when every replica has been healthy, which may be never.
+// allReady is closed when every replica has been healthy and none ended, which may be never.
 func (s *session) allReady() <-chan struct{} {
 	all := make(chan struct{})
 	go func() {
@@ -172,9 +176,27 @@ func (s *session) allReady() <-chan struct{} {
 				return
 			}
 		}
-		close(all)
+		if s.allUp() {
+			close(all)
+		}
 	}()
 	return all
+}
+
+// allUp notes that every replica has been healthy; false where one of them ended before.
+func (s *session) allUp() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.up = !s.early
+	return s.up
+}
+
+// endedEarly notes that a replica which had been healthy ended, and reports whether others never were.
+func (s *session) endedEarly() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.early = s.early || !s.up
+	return s.early
 }
 
 // stop ends the replicas in the reverse order of their start.
