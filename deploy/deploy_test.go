@@ -3,6 +3,7 @@ package deploy_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -119,6 +120,14 @@ func TestRollback(t *testing.T) {
 	}
 	back(facsimile.Digest{}, "2.0")
 	back(facsimile.Digest{}, "1.0") // and not forth again to 3.0
+	_, err := f.deployer().Rollback(context.Background(), facsimile.Digest{}, "")
+	var told *facsimile.Error
+	if !errors.As(err, &told) || told.Outcome != facsimile.Refused || !strings.Contains(told.Msg, "were rolled back from") {
+		t.Fatalf("after two rollbacks: %v", err)
+	}
+	if want := two.Digest.Short() + ", " + three.Digest.Short(); !strings.Contains(told.Hint, "name one: facs rollback ") || !strings.HasSuffix(told.Hint, want) {
+		t.Errorf("the hint %q does not name %s", told.Hint, want)
+	}
 	report, err := f.host("app1").Look(context.Background(), facsimile.Digest{})
 	if err != nil || report.Last.Order.StateHead != "head 3.0" || report.Last.Order.Previous != two.Digest || report.Last.Order.Why != "it was bad" {
 		t.Errorf("the order of a rollback: %+v, %v", report.Last.Order, err)

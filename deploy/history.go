@@ -3,9 +3,9 @@ package deploy
 import (
 	"cmp"
 	"context"
-
 	"maps"
 	"slices"
+	"strings"
 
 	facsimile "facsimile.dev/facsimile"
 	"facsimile.dev/facsimile/node"
@@ -173,10 +173,28 @@ func (d *Deployer) lastGood(ctx context.Context) (facsimile.Digest, error) {
 		return stack[len(stack)-1], nil
 	}
 	if len(stack) < 2 {
-		return facsimile.Digest{}, facsimile.Errorf(facsimile.Refused, "there is no release to roll back to on %s: none but the current one was ever confirmed", d.opt.Instance).
-			WithHint("name a release that is in the store")
+		return facsimile.Digest{}, d.nowhereBack(entries)
 	}
 	return stack[len(stack)-2], nil
+}
+
+// nowhereBack says why no release is chosen, and which ones can be named.
+func (d *Deployer) nowhereBack(entries []Entry) error {
+	var others []string
+	stack := confirmedStack(entries)
+	for _, e := range entries {
+		digits := e.Digest.Short()
+		if e.Result == EndDone && !slices.Contains(stack, e.Digest) && !slices.Contains(others, digits) {
+			others = append(others, digits)
+		}
+	}
+	if len(others) == 0 {
+		return facsimile.Errorf(facsimile.Refused, "there is no release to roll back to on %s: none but the current one was ever confirmed", d.opt.Instance).
+			WithHint("name a release that is in the store")
+	}
+	return facsimile.Errorf(facsimile.Refused,
+		"there is no release to roll back to on %s: all others that were confirmed were rolled back from, and none of those is taken by itself", d.opt.Instance).
+		WithHint("name one: facs rollback %s DIGEST: %s", d.opt.Instance, strings.Join(others, ", "))
 }
 
 // confirmedStack replays a history: a deployment puts its release on top, a rollback takes off
