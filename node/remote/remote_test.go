@@ -120,6 +120,19 @@ func TestTheProgramIsPutThereOnce(t *testing.T) {
 	}
 }
 
+func TestWhereNothingCanBePutIsSaid(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile(".facsimile", nil, 0o600); err != nil { // where a folder must be
+		t.Fatal(err)
+	}
+	var starts []string
+	_, err := open(t, filepath.Join(t.TempDir(), "home"), "n1", &starts).Look(t.Context(), facsimile.Digest{})
+	var told *facsimile.Error
+	if !errors.As(err, &told) || told.Outcome != facsimile.Refused || !strings.Contains(told.Hint, "~/.facsimile") {
+		t.Errorf("%v, with %+v", err, told)
+	}
+}
+
 func TestDeployThroughAConnection(t *testing.T) {
 	t.Chdir(t.TempDir())
 	home := filepath.Join(t.TempDir(), "home")
