@@ -28,7 +28,7 @@ func newDemo(a *app) *cobra.Command {
 It takes less than a minute, needs git and Go, and leaves nothing behind: the services are stopped and the folder is removed at the end, also after Ctrl-C or a failure. With --keep the folder stays, to play with. Keys are made in it too, not in your configuration folder.`,
 		Example:     "  facs demo\n  facs demo --dir /tmp/shop --keep",
 		Args:        takes,
-		Annotations: statuses("0234"),
+		Annotations: statuses("01234"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.demo(cmd.Context(), o)
 		},
@@ -53,8 +53,12 @@ func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 		return err
 	}
 	defer func() {
-		if cleanErr := d.clean(ctx, err); err == nil {
+		cleanErr := d.clean(ctx, err)
+		switch {
+		case err == nil:
 			err = cleanErr
+		case ctx.Err() != nil:
+			err = d.interrupted(cleanErr)
 		}
 	}()
 	for _, step := range d.steps() {

@@ -20,11 +20,13 @@ func newUp(a *app) *cobra.Command {
 		Short: "Run an instance on this machine",
 		Long: `Deploys an instance whose nodes are all on this machine, as facs deploy does, and runs its services from there: in the order that they ask for, each replica with its health check, all logs in one stream. Ctrl-C stops them all.
 
-With --detach it comes back when all are healthy, and facs down stops them.`,
+With --detach it comes back when all are healthy, and facs down stops them.
+
+Where a service cannot start all are stopped again. The release stays deployed then, and the status is 1.`,
 		Example:           "  facs up beta\n  facs up beta --detach && facs ps beta && facs down beta",
 		Args:              takes,
 		ValidArgsFunction: completes(a.instances),
-		Annotations:       statuses("02345"),
+		Annotations:       statuses("012345"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.up(cmd.Context(), args[0], o)
 		},

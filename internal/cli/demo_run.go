@@ -190,6 +190,17 @@ func (d *demo) clean(ctx context.Context, failed error) error {
 	return errors.Join(problems...)
 }
 
+// interrupted says what an interruption left behind, when cleaning up ended with cleanErr.
+func (d *demo) interrupted(cleanErr error) error {
+	switch {
+	case cleanErr != nil:
+		return facsimile.Errorf(facsimile.AnswerIsNo, "the demonstration was interrupted: %w", cleanErr)
+	case d.keep:
+		return facsimile.Errorf(facsimile.AnswerIsNo, "the demonstration was interrupted; its services are stopped, and %s stays", d.dir)
+	}
+	return facsimile.Errorf(facsimile.RolledBack, "the demonstration was interrupted; its services are stopped, and %s is removed", d.dir)
+}
+
 // removeAll removes a folder with what it holds, read-only folders too.
 func removeAll(dir string) error {
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
