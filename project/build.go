@@ -2,16 +2,17 @@ package project
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"time"
 
 	facsimile "facsimile.dev/facsimile"
 	"facsimile.dev/facsimile/build"
-	"facsimile.dev/facsimile/internal/atomicfile"
 	"facsimile.dev/facsimile/release"
 	"facsimile.dev/facsimile/render"
 	"facsimile.dev/facsimile/state"
+	"github.com/gofrs/flock"
 )
 
 // Build makes the release of an instance: generates and commits what the state lacks, checks
@@ -44,7 +45,7 @@ func (i *instance) build(ctx context.Context, why string, say func(string)) (mad
 		return made{}, err
 	}
 	m.built.Generated = generated
-	m.built.Folder, err = i.writeRendered(out)
+	m.built.Folder, err = i.writeRendered(ctx, out)
 	return m, err
 }
 
@@ -148,14 +149,31 @@ func (k stateKeys) DeriveKey(purpose string, sum facsimile.Digest) ([32]byte, er
 // writeRendered writes what the operator may want to look at or use: RELEASE/VERSION/INSTANCE/PROJECT
 // with the files beside _DEPLOY_, and under _DEPLOY_ what templates and groups made of small files.
 // What differs by node stands under _NODES_/NODE. Everything from an earlier build is removed.
-func (i *instance) writeRendered(out render.Output) (string, error) {
+// Of two builds of an instance at once the one waits for the other.
+func (i *instance) writeRendered(ctx context.Context, out render.Output) (string, error) {
+	if err := i.project.makeTmp(); err != nil {
+		return "", err
+	}
+	file := i.project.tmpDir("rendered-" + string(i.name) + ".lock")
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return "", cannotWrite(file, err)
+	}
+	lock := flock.New(file)
+	held, err := lock.TryLockContext(ctx, 20*time.Millisecond)
+	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case !held:
+		return "", cannotWrite(file, err)
+	}
+	defer lock.Unlock()
 	var first string
 	for n, one := range i.parts {
-		name, version := string(one.decl.Name), one.decl.Version
+		name := string(one.decl.Name)
 		if n == 0 {
 			name = i.project.name
 		}
-		dir := i.project.tmpDir("RELEASE", version, string(i.name), name)
+		dir := i.project.tmpDir("RELEASE", one.decl.Version, string(i.name), name)
 		if first == "" {
 			first = dir
 		}
@@ -175,16 +193,21 @@ func (i *instance) writePart(dir string, p facsimile.Project, out render.Output)
 		return err
 	}
 	for path, byNode := range files {
+		same := sameEverywhere(byNode, len(i.topology.Nodes))
 		for node, f := range byNode {
 			to := filepath.Join(dir, "_NODES_", string(node), filepath.FromSlash(path))
-			if sameEverywhere(byNode, len(i.topology.Nodes)) {
+			if same {
 				to = filepath.Join(dir, filepath.FromSlash(path))
 			}
 			if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 				return cannotWrite(to, err)
 			}
-			if err := atomicfile.WriteFile(to, f.content, f.mode); err != nil {
+			// Nothing here has to survive a power cut: every build makes it anew.
+			if err := errors.Join(os.WriteFile(to, f.content, 0o600), os.Chmod(to, f.mode)); err != nil {
 				return cannotWrite(to, err)
+			}
+			if same {
+				break
 			}
 		}
 	}

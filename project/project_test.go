@@ -5,7 +5,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -182,4 +184,35 @@ func TestInitOverwritesNothing(t *testing.T) {
 	if _, err := project.Init(t.TempDir(), "not a name"); outcome(err) != facsimile.BadInput {
 		t.Errorf("got %v", err)
 	}
+}
+
+// Two programs that build one instance at once write the same folder for the operator.
+func TestTwoBuildsAtOnce(t *testing.T) {
+	p, dir := begin(t, nil)
+	if _, err := p.Build(t.Context(), "dev", nil); err != nil { // so that nobody generates below
+		t.Fatal(err)
+	}
+	for n := range 40 {
+		write(t, filepath.Join(dir, "tmpl", "_ALL_", "_DEPLOY_", "etc", strconv.Itoa(n), "file"), "x")
+	}
+	builders := []*project.Project{p}
+	for range 3 {
+		builders = append(builders, open(t, dir, func(o *project.Options) { o.ConfigDir = filepath.Join(filepath.Dir(dir), "config") }))
+	}
+	var group sync.WaitGroup
+	for _, b := range builders {
+		group.Go(func() {
+			for range 5 {
+				built, err := b.Build(t.Context(), "dev", nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if _, err := os.Stat(built.Folder); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
 }
