@@ -123,7 +123,7 @@ func HiddenAt(fingerprint string, o Origin) Value {
 func PendingAt(key string, o Origin) Value { return Value{kind: Pending, held: key, origin: o} }
 
 // DeferredAt is an expression that has no one value here; per says by what it differs: node
-// or replica.
+// or replica. The expression is empty for a value without one that differs all the same.
 func DeferredAt(per, expression string, o Origin) Value {
 	return Value{kind: Deferred, held: [2]string{per, expression}, origin: o}
 }
@@ -332,8 +332,10 @@ func (v Value) writeJSON(b *bytes.Buffer) error {
 	case Deferred:
 		b.WriteString(`{"per":`)
 		writeJSONString(b, v.Per())
-		b.WriteString(`,"expression":`)
-		writeJSONString(b, v.Str())
+		if v.Str() != "" {
+			b.WriteString(`,"expression":`)
+			writeJSONString(b, v.Str())
+		}
 		b.WriteByte('}')
 	case List:
 		return v.writeJSONList(b)

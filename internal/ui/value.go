@@ -169,6 +169,9 @@ func scalar(v facsimile.Value) string {
 	case facsimile.Pending:
 		return "(new)"
 	case facsimile.Deferred:
+		if v.Str() == "" {
+			return "(per " + v.Per() + ")"
+		}
 		return fmt.Sprintf("(per %s: %s)", v.Per(), Visible(strings.ReplaceAll(v.Str(), "\n", " ")))
 	}
 	return "null"
