@@ -11,7 +11,7 @@ import (
 
 // Diff compares two instances by value: what their definitions say, references evaluated.
 // What only the state knows (passwords, replicas) is left out. Differences that parity lists
-// are marked as meant.
+// are marked as meant. Overlays of regions, targets and nodes are compared where they are written.
 func (p *Project) Diff(ctx context.Context, a, b Address) (Comparison, error) {
 	left, err := p.contextOf(ctx, a)
 	if err != nil {
@@ -21,11 +21,11 @@ func (p *Project) Diff(ctx context.Context, a, b Address) (Comparison, error) {
 	if err != nil {
 		return Comparison{}, err
 	}
-	va, err := left.Show(nil)
+	va, err := left.ShowBase(nil)
 	if err != nil {
 		return Comparison{}, err
 	}
-	vb, err := right.Show(nil)
+	vb, err := right.ShowBase(nil)
 	if err != nil {
 		return Comparison{}, err
 	}

@@ -29,6 +29,9 @@ type Context struct {
 	running []running                   // references being evaluated, for cycles
 	evals   int                         // counts evaluations of references
 	lastErr error                       // of a map or list that was read
+
+	roots      []nodeRoot // see nodeRoots
+	rootsKnown bool
 }
 
 // result is what a reference gave.

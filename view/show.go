@@ -11,8 +11,22 @@ import (
 // Show gives the value under a path of the definition with every reference evaluated and
 // every secret hidden: a generated one as its fingerprint, one not yet generated as Pending, a
 // value made from a secret without a fingerprint, and what differs per node or replica as
-// Deferred with its expression. It needs no key in a Context that was not opened.
+// Deferred with its expression, which is empty where the value is none. For the whole instance
+// that holds of whatever an overlay changes on some node. It needs no key in a Context that was
+// not opened.
 func (c *Context) Show(p facsimile.Path) (facsimile.Value, error) {
+	roots, err := c.nodeRoots()
+	if err != nil {
+		return facsimile.Value{}, err
+	}
+	w := writer{c: c, hide: true, roots: roots}
+	return w.under(p)
+}
+
+// ShowBase is Show of what stands below all overlays: where nodes differ it gives what holds on
+// those of which no overlay speaks. The overlays stand in it as well, under regions, targets
+// and nodes.
+func (c *Context) ShowBase(p facsimile.Path) (facsimile.Value, error) {
 	w := writer{c: c, hide: true}
 	return w.under(p)
 }
@@ -31,6 +45,7 @@ type writer struct {
 	c      *Context
 	hide   bool // secrets become Hidden, and what cannot be known here Pending or Deferred
 	secret bool // a secret was met
+	roots  []nodeRoot
 }
 
 func (w *writer) under(p facsimile.Path) (facsimile.Value, error) {
@@ -43,7 +58,11 @@ func (w *writer) under(p facsimile.Path) (facsimile.Value, error) {
 		}
 		v = next
 	}
-	return w.value(p, v, refs)
+	onNodes := make([]facsimile.Value, len(w.roots))
+	for i, r := range w.roots {
+		onNodes[i] = r.root.Lookup(p)
+	}
+	return w.value(p, v, onNodes, refs)
 }
 
 // referencesOff reports whether a map says "references: false": what is in it is left as it is.
@@ -54,6 +73,9 @@ func referencesOff(v facsimile.Value) bool {
 
 func (c *Context) missing(p facsimile.Path, part string, in facsimile.Value) error {
 	err := facsimile.Errorf(facsimile.BadInput, "no value %s in instance %s", p.Child(part), c.view.in.Instance)
+	if node, ok := c.onSomeNode(p.Child(part)); ok {
+		return err.WithHint("only some nodes have one: ask for %s/%s", c.view.in.Instance, node)
+	}
 	var keys []string
 	for _, e := range in.Entries() {
 		keys = append(keys, e.Key)
@@ -67,24 +89,33 @@ func (c *Context) missing(p facsimile.Path, part string, in facsimile.Value) err
 	return err
 }
 
-func (w *writer) value(p facsimile.Path, v facsimile.Value, refs bool) (facsimile.Value, error) {
+// value writes v, which some nodes have others in the place of.
+func (w *writer) value(p facsimile.Path, v facsimile.Value, onNodes []facsimile.Value, refs bool) (facsimile.Value, error) {
+	onNodes = differing(v, onNodes)
+	if len(onNodes) > 0 && (v.Kind() != facsimile.Map || !allMaps(onNodes)) {
+		expression := ""
+		if v.Kind() == facsimile.String && refs && w.c.isReference(v) {
+			expression = v.Str()
+		}
+		return facsimile.DeferredAt("node", expression, v.Origin()), nil
+	}
 	switch v.Kind() {
 	case facsimile.Map:
 		refs = refs && !referencesOff(v)
 		out := make([]facsimile.Entry, 0, v.Len())
 		for _, e := range v.Entries() {
-			written, err := w.value(p.Child(e.Key), e.Value, refs)
+			written, err := w.value(p.Child(e.Key), e.Value, under(onNodes, e.Key), refs)
 			if err != nil {
 				return facsimile.Value{}, err
 			}
 			e.Value = written
 			out = append(out, e)
 		}
-		return facsimile.MapAt(out, v.Origin()), nil
+		return facsimile.MapAt(onlyOnNodes(out, onNodes), v.Origin()), nil
 	case facsimile.List:
 		out := make([]facsimile.Value, v.Len())
 		for i, item := range v.Items() {
-			written, err := w.value(p.Index(i), item, refs)
+			written, err := w.value(p.Index(i), item, nil, refs)
 			if err != nil {
 				return facsimile.Value{}, err
 			}
@@ -119,6 +150,9 @@ func (w *writer) pending(p facsimile.Path, v facsimile.Value) (facsimile.Value, 
 
 func (w *writer) reference(p facsimile.Path, v facsimile.Value) (facsimile.Value, error) {
 	j, err := w.c.reference(p, v)
+	if err == nil && len(w.roots) > 0 && !w.c.Secret(j.Tag()) && w.readsDiffer(w.c.Reads(j.Tag())) {
+		return facsimile.DeferredAt("node", v.Str(), v.Origin()), nil
+	}
 	if err == nil {
 		return w.result(p, j, v.Origin())
 	}

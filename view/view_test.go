@@ -92,7 +92,8 @@ func TestReferencesAreLazyTypedAndPerScope(t *testing.T) {
 		path, want string
 	}{
 		{view.Scope{}, "title", `"shop of prod"`},
-		{view.Scope{}, "url", `"postgres://db.example.net:5432"`},
+		{view.Scope{}, "url", `{"per":"node","expression":"postgres://{{ instance.db.host }}:{{ instance.db.port }}"}`},
+		{view.Scope{Node: "app1"}, "url", `"postgres://db.example.net:5432"`},
 		{node, "url", `"postgres://db.eu.example.net:5432"`},
 		{view.Scope{}, "port", `5432`}, // one expression keeps its type
 		{view.Scope{}, "again", `5433`},
@@ -459,5 +460,43 @@ func TestModulesHoldNoSecrets(t *testing.T) {
 		if strings.Contains(e.Msg+e.Hint+e.At[0].Text, "hunter2") || e.Hint == "" {
 			t.Errorf("%s: %q [%s]", module, e.Msg, e.Hint)
 		}
+	}
+}
+
+// Of the whole instance no value is shown that is another one on some node.
+func TestOverlaysShowPerNode(t *testing.T) {
+	files := map[string]string{
+		"facsimile.yaml": "name: shop\nhome: /srv/shop\ndb: {port: 1, name: shop}\nsame: 1\nlist: [1]\nref: '{{ instance.db.port }}'\nname_of: '{{ instance.db.name }}'\n",
+		"define/one.yaml": "deploy: {nodes: {a: [n1, n2], b: [n3]}}\nregions: {eu: {db: {host: x}}}\n" +
+			"targets: {b: {same: 1, list: [1, 2], ref: 3}}\nnodes: {n2: {region: eu, db: {port: 2}}}\n",
+	}
+	made := viewtest.New(t, files, "one", nil)
+	for path, want := range map[string]string{
+		"db":      `{"port":{"per":"node"},"name":"shop","host":{"per":"node"}}`,
+		"db.port": `{"per":"node"}`,
+		"db.name": `"shop"`,
+		"same":    `1`,
+		"list":    `{"per":"node"}`,
+		"ref":     `{"per":"node","expression":"{{ instance.db.port }}"}`,
+		"name_of": `"shop"`,
+	} {
+		if got := asJSON(t, show(t, made.View, view.Scope{}, path)); got != want {
+			t.Errorf("%s is %s, want %s", path, got, want)
+		}
+	}
+	c, err := made.View.At("", view.Scope{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := c.ShowBase(facsimile.Path{"db"}); err != nil || asJSON(t, v) != `{"port":1,"name":"shop"}` {
+		t.Errorf("below the overlays db is %v, %v", asJSON(t, v), err)
+	}
+	_, err = c.Explain(facsimile.Path{"db", "host"})
+	var e *facsimile.Error
+	if !errors.As(err, &e) || e.Hint != "only some nodes have one: ask for one/n2" {
+		t.Errorf("db.host of the instance: %v", err)
+	}
+	if got := asJSON(t, show(t, made.View, view.Scope{Node: "n2"}, "db")); got != `{"port":2,"name":"shop","host":"x"}` {
+		t.Errorf("db of n2 is %s", got)
 	}
 }
