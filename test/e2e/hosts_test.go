@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -253,6 +254,12 @@ func testSilence(t *testing.T, s *site) {
 	s.in(t, "us1", "install -d -o deploy /srv/other")
 	write(t, filepath.Join(s.def, "define", "other.yaml"),
 		"deploy: {user: deploy, nodes: {app: [us1]}}\nnodes: {us1: {transport: ssh, home: /srv/other}}\n")
+	thaw := func() {
+		if err := s.fleet.Thaw(context.WithoutCancel(t.Context()), "us1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(thaw) // also where this fails, for the tests that follow
 	before := s.live(t)
 	status, said := s.during(t, 200*time.Millisecond, "eu1: has the release", func(*exec.Cmd) {
 		if err := s.fleet.Freeze(t.Context(), "us1"); err != nil {
@@ -266,9 +273,7 @@ func testSilence(t *testing.T, s *site) {
 		contains(t, "the error", told[0].Error, "us1", "waited ", "SSH server", "nothing was changed")
 		contains(t, "the hint", told[0].Hint, "ssh -v us1")
 	})
-	if err := s.fleet.Thaw(t.Context(), "us1"); err != nil {
-		t.Fatal(err)
-	}
+	thaw()
 	if status != 3 {
 		t.Errorf("status %d, want 3", status)
 	}
@@ -278,8 +283,9 @@ func testSilence(t *testing.T, s *site) {
 	s.run(t, "deploy", "other", "--yes").want(t, 0, nil)
 }
 
-// during deploys a change to hosts of which us1 is far away, as a round trip takes, and does something once it was said
-// that another host has come so far. It gives how the deployment ended and what it said.
+// during deploys a change to hosts of which us1 is far away, by the time of a round trip, and does
+// something once facs has said that another host has come so far. It gives how the deployment
+// ended and what it said.
 func (s *site) during(t *testing.T, far time.Duration, said string, do func(*exec.Cmd)) (status int, text string) {
 	t.Helper()
 	s.change(t)
