@@ -143,12 +143,12 @@ func (a *app) confirm(ctx context.Context, p *project.Project, in facsimile.Inst
 	if a.global.yes {
 		return nil
 	}
-	local, err := allLocal(ctx, p, in)
-	if err != nil || local {
+	away, err := elsewhere(ctx, p, in)
+	if err != nil || len(away) == 0 {
 		return err
 	}
 	if !a.ui.CanAsk() {
-		return facsimile.Errorf(facsimile.Refused, "cannot ask whether to %s %s, which has nodes elsewhere: there is no terminal", what, in).
+		return facsimile.Errorf(facsimile.Refused, "cannot ask whether to %s %s, which has nodes elsewhere (%s): there is no terminal", what, in, some(away, nodesWidth)).
 			WithHint("facs %s %s --yes goes on without asking", what, in)
 	}
 	if what == "deploy" {
@@ -160,7 +160,7 @@ func (a *app) confirm(ctx context.Context, p *project.Project, in facsimile.Inst
 			return err
 		}
 	}
-	agreed, err := a.ui.Ask(ctx, fmt.Sprintf("Go on with the %s of %s?", what, in))
+	agreed, err := a.ui.Ask(ctx, fmt.Sprintf("Go on with the %s of %s, which has nodes elsewhere (%s)?", what, in, some(away, nodesWidth)))
 	if err != nil {
 		return err
 	}
@@ -170,17 +170,20 @@ func (a *app) confirm(ctx context.Context, p *project.Project, in facsimile.Inst
 	return nil
 }
 
-// allLocal reports whether all nodes of an instance are on this machine. An instance that is not there
-// counts as local: the command itself says best that it is not.
-func allLocal(ctx context.Context, p *project.Project, in facsimile.Instance) (bool, error) {
-	items, err := p.List(ctx, "instances", project.Filter{})
+// elsewhere names the nodes of an instance that are not on this machine.
+func elsewhere(ctx context.Context, p *project.Project, in facsimile.Instance) ([]string, error) {
+	nodes, err := p.List(ctx, "nodes", project.Filter{Instance: in})
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	for _, it := range items {
-		if it.Name == string(in) {
-			return it.Local, nil
+	var names []string
+	for _, n := range nodes {
+		if !n.Local {
+			names = append(names, n.Name)
 		}
 	}
-	return true, nil
+	return names, nil
 }
+
+// nodesWidth is how much of a sentence the names of nodes may take.
+const nodesWidth = 60
