@@ -245,7 +245,7 @@ func (c *Context) homeOf(n define.NodeDecl) (string, error) {
 		home, path = c.root.Get("home"), facsimile.Path{"home"}
 	}
 	if home.IsAbsent() {
-		return "", c.view.fault(n.At, "node %s has no home", n.Name).WithHint("give it one: home: /srv/%s", c.view.in.Definition)
+		return "", c.homeless(n)
 	}
 	at := c
 	if n.Name != c.scope.Node { // another node's home is evaluated as that node sees it
@@ -262,10 +262,29 @@ func (c *Context) homeOf(n define.NodeDecl) (string, error) {
 	return c.absolute(n, home, text)
 }
 
+// homeless is the error of a node without a home. One that nobody listed has no place to name.
+func (c *Context) homeless(n define.NodeDecl) error {
+	in := c.view.in
+	if in.Topology.Local {
+		err := facsimile.Errorf(facsimile.BadInput, "instance %s has no deploy.nodes, and no home on this machine", in.Instance)
+		if !n.At.IsZero() {
+			err = err.WithAt(in.Sources.Position(n.At))
+		}
+		return err.WithHint("give it one, home: ./run, or list its nodes under deploy.nodes")
+	}
+	return c.view.fault(n.At, "node %s has no home", n.Name).WithHint("give it one: home: /srv/%s", in.Definition)
+}
+
 func (c *Context) absolute(n define.NodeDecl, home facsimile.Value, text string) (string, error) {
 	switch {
 	case strings.ContainsAny(text, "\n\r\x00") || text == "":
 		return "", c.view.fault(home.Origin(), "the home of node %s is not a path", n.Name)
+	case strings.HasPrefix(text, "~"):
+		return "", c.view.fault(home.Origin(), "the home %q of node %s starts with a ~, which is not expanded", text, n.Name).
+			WithHint("write an absolute path: home: /srv/%s", c.view.in.Definition)
+	case filepath.Clean(text) == "/":
+		return "", c.view.fault(home.Origin(), "the home of node %s is the whole machine", n.Name).
+			WithHint("a home is a folder of its own: home: /srv/%s", c.view.in.Definition)
 	case filepath.IsAbs(text):
 		return filepath.Clean(text), nil
 	case n.Transport == define.Local:

@@ -134,8 +134,13 @@ func isPolicy(v facsimile.Value) bool {
 	return v.Kind() == facsimile.Map || v.IsAbsent() || v.Kind() == facsimile.Null
 }
 
+// fault is an error of the definition, with its place where it has one.
 func (v *View) fault(at facsimile.Origin, format string, args ...any) *facsimile.Error {
-	return facsimile.Errorf(facsimile.BadInput, format, args...).WithAt(v.in.Sources.Position(at))
+	err := facsimile.Errorf(facsimile.BadInput, format, args...)
+	if at.IsZero() {
+		return err
+	}
+	return err.WithAt(v.in.Sources.Position(at))
 }
 
 // directories prefers the path that the state fixed over the one that the definition says now.

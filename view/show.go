@@ -101,27 +101,9 @@ func (w *writer) value(p facsimile.Path, v facsimile.Value, onNodes []facsimile.
 	}
 	switch v.Kind() {
 	case facsimile.Map:
-		refs = refs && !referencesOff(v)
-		out := make([]facsimile.Entry, 0, v.Len())
-		for _, e := range v.Entries() {
-			written, err := w.value(p.Child(e.Key), e.Value, under(onNodes, e.Key), refs)
-			if err != nil {
-				return facsimile.Value{}, err
-			}
-			e.Value = written
-			out = append(out, e)
-		}
-		return facsimile.MapAt(onlyOnNodes(out, onNodes), v.Origin()), nil
+		return w.entries(p, v, onNodes, refs && !referencesOff(v))
 	case facsimile.List:
-		out := make([]facsimile.Value, v.Len())
-		for i, item := range v.Items() {
-			written, err := w.value(p.Index(i), item, nil, refs)
-			if err != nil {
-				return facsimile.Value{}, err
-			}
-			out[i] = written
-		}
-		return facsimile.ListAt(out, v.Origin()), nil
+		return w.items(p, v, refs)
 	case facsimile.Pending:
 		return w.pending(p, v)
 	case facsimile.String:
@@ -130,6 +112,31 @@ func (w *writer) value(p facsimile.Path, v facsimile.Value, onNodes []facsimile.
 		}
 	}
 	return v, nil
+}
+
+func (w *writer) entries(p facsimile.Path, v facsimile.Value, onNodes []facsimile.Value, refs bool) (facsimile.Value, error) {
+	out := make([]facsimile.Entry, 0, v.Len())
+	for _, e := range v.Entries() {
+		written, err := w.value(p.Child(e.Key), e.Value, under(onNodes, e.Key), refs)
+		if err != nil {
+			return facsimile.Value{}, err
+		}
+		e.Value = written
+		out = append(out, e)
+	}
+	return facsimile.MapAt(onlyOnNodes(out, onNodes), v.Origin()), nil
+}
+
+func (w *writer) items(p facsimile.Path, v facsimile.Value, refs bool) (facsimile.Value, error) {
+	out := make([]facsimile.Value, v.Len())
+	for i, item := range v.Items() {
+		written, err := w.value(p.Index(i), item, nil, refs)
+		if err != nil {
+			return facsimile.Value{}, err
+		}
+		out[i] = written
+	}
+	return facsimile.ListAt(out, v.Origin()), nil
 }
 
 func (w *writer) pending(p facsimile.Path, v facsimile.Value) (facsimile.Value, error) {

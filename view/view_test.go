@@ -500,3 +500,21 @@ func TestOverlaysShowPerNode(t *testing.T) {
 		t.Errorf("db of n2 is %s", got)
 	}
 }
+
+func TestHomesThatAreRefused(t *testing.T) {
+	for _, c := range []struct{ body, want, hint string }{
+		{"home: ~/x\n", `define/one.yaml:1:7: the home "~/x" of node local starts with a ~, which is not expanded`, "write an absolute path: home: /srv/shop"},
+		{"home: ~alice/x\n", `define/one.yaml:1:7: the home "~alice/x" of node local starts with a ~, which is not expanded`, "write an absolute path: home: /srv/shop"},
+		{"home: /\n", "define/one.yaml:1:7: the home of node local is the whole machine", "a home is a folder of its own: home: /srv/shop"},
+		{"home: //srv/..\n", "define/one.yaml:1:7: the home of node local is the whole machine", "a home is a folder of its own: home: /srv/shop"},
+		{"x: 1\n", "instance one has no deploy.nodes, and no home on this machine", "give it one, home: ./run, or list its nodes under deploy.nodes"},
+		{"deploy: {nodes: {a: [n1]}}\n", "define/one.yaml:1:22: node n1 has no home", "give it one: home: /srv/shop"},
+	} {
+		made := viewtest.New(t, map[string]string{"facsimile.yaml": "name: shop\n", "define/one.yaml": c.body}, "one", nil)
+		_, err := made.View.Home(made.View.Topology().Nodes[0])
+		var e *facsimile.Error
+		if !errors.As(err, &e) || e.Error() != c.want || e.Hint != c.hint {
+			t.Errorf("%q: got %v, want %s", c.body, err, c.want)
+		}
+	}
+}
