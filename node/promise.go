@@ -46,6 +46,9 @@ func (h *Host) Promise(ctx context.Context, b Ballot, owner Owner, lease time.Du
 			return err
 		}
 		if err := hm.mark(owner); err != nil {
+			return hm.host.refuseAccess("write to", err)
+		}
+		if err := hm.checkWritable(); err != nil {
 			return err
 		}
 		if err := writeRecord(hm.facs, promiseFile, promise{b.Epoch, b.Token, bootID, up + lease}); err != nil {
@@ -212,6 +215,40 @@ func (hm *home) checkUser() error {
 	}
 	return facsimile.Errorf(facsimile.Refused, "the home %s is deployed to by %s, and this is %s", hm.path, userName(uid), userName(os.Geteuid())).
 		WithHint("deploy as %s", userName(uid))
+}
+
+// checkWritable refuses a home in which a switch would fail half way, by making and removing a file in
+// each folder that a rollout changes: a mode does not tell of a file system that is read only.
+// It comes after mark: what a crash leaves of it stands in a home that is known to be ours.
+func (hm *home) checkWritable() error {
+	dirs := []*dir{hm.facs, hm.dir}
+	if releases, err := hm.sub(releasesDir); err == nil { // one that cannot be opened is refused where it is used
+		defer releases.close()
+		dirs = append(dirs, releases)
+	}
+	for _, d := range dirs {
+		if err := tryWrite(d); err != nil {
+			return hm.host.refuseAccess("write to", err)
+		}
+	}
+	return nil
+}
+
+// tryName is a file that tryWrite makes. It is one name, so that what a crash left is found again.
+const tryName = tempPrefix + "try"
+
+func tryWrite(d *dir) error {
+	f, err := d.create(tryName)
+	if errors.Is(err, fs.ErrExist) { // a crash left it
+		if err := d.remove(tryName); err != nil {
+			return err
+		}
+		f, err = d.create(tryName)
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), d.remove(tryName))
 }
 
 // uid is the user who deploys to this home: the owner of .facs.

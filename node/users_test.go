@@ -76,6 +76,49 @@ func TestHomeThatCannotBeMade(t *testing.T) {
 	refused(t, err, file)
 }
 
+// TestHomeThatCannotBeWritten finds what the switch could not write before anything is staged.
+func TestHomeThatCannotBeWritten(t *testing.T) {
+	me := os.Geteuid()
+	if me == 0 {
+		me = nobody
+	}
+	home := filepath.Join(nobodysDir(t), "home")
+	if out, err := asNobody(childCommand(t, "deploy", home, "1")).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, folder := range []string{"", "releases", ".facs"} {
+		at := filepath.Join(home, folder)
+		before, err := os.Stat(at)
+		must(t, err)
+		must(t, os.Chmod(at, 0o555))
+		out, err := asNobody(childCommand(t, "promise", home, "token", "2")).CombinedOutput()
+		must(t, os.Chmod(at, before.Mode()))
+		if err == nil {
+			t.Errorf("a home with a %q that cannot be written was promised", folder)
+		}
+		for _, word := range []string{"cannot write to the home " + home, "uid " + itoa(me), at + " belongs to", "0555", "permission denied"} {
+			if !strings.Contains(string(out), word) {
+				t.Errorf("the error for %q does not say %q: %s", folder, word, out)
+			}
+		}
+	}
+	for _, folder := range []string{"", "releases", ".facs"} { // what a crash in the middle left is no hindrance
+		file := filepath.Join(home, folder, ".tmp-try")
+		must(t, os.WriteFile(file, nil, 0o600))
+		if os.Geteuid() == 0 {
+			must(t, os.Chown(file, nobody, nobody))
+		}
+	}
+	if out, err := asNobody(childCommand(t, "promise", home, "token", "2")).CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	for _, folder := range []string{"", "releases", ".facs"} {
+		if _, err := os.Lstat(filepath.Join(home, folder, ".tmp-try")); err == nil {
+			t.Errorf("left behind in %q", folder)
+		}
+	}
+}
+
 // TestHomeOfAnotherUser checks that root does not mix his files into a user's home, and that a
 // path that cannot be read is an error that names it.
 func TestHomeOfAnotherUser(t *testing.T) {
