@@ -188,10 +188,10 @@ func (p *Project) Explain(ctx context.Context, at Address, project facsimile.Pro
 
 // Check looks at everything that can be wrong, in some instances or, with none given, in all:
 // the definition's files and layers, references, what the state would have to hold, and every
-// template, with marks in place of secrets. Findings come in reading order.
+// template, with marks in place of secrets. Findings come in reading order. That there is no instance is one.
 func (p *Project) Check(ctx context.Context, instances ...facsimile.Instance) ([]Finding, error) {
 	for _, in := range instances {
-		if err := p.known(in); err != nil {
+		if err := p.known(in); err != nil && p.broken == nil {
 			return nil, err
 		}
 	}
@@ -209,7 +209,14 @@ func (p *Project) Check(ctx context.Context, instances ...facsimile.Instance) ([
 	if len(instances) == 0 {
 		instances = p.Instances()
 	}
+	if len(instances) == 0 && p.broken == nil {
+		add(facsimile.Errorf(facsimile.BadInput, "the definition has no instance").
+			WithHint("define/NAME.yaml makes one, unless it says abstract: true"), false)
+	}
 	for _, in := range instances {
+		if p.known(in) != nil { // of a broken definition, which said why
+			continue
+		}
 		if err := p.try(ctx, in); err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()

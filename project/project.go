@@ -28,6 +28,7 @@ type Project struct {
 	fsys       fs.FS
 	definition *define.Definition
 	instances  []define.InstanceInfo
+	broken     error // why these may not be all
 	name       string
 
 	mu      sync.Mutex
@@ -40,6 +41,17 @@ type Project struct {
 
 // Open finds the definition and reads its top. The error is that of define.Find where there is none.
 func Open(ctx context.Context, o Options) (*Project, error) {
+	p, err := OpenToCheck(ctx, o)
+	if err == nil && p.broken != nil {
+		_ = p.Close() // nothing was done with it
+		return nil, p.broken
+	}
+	return p, err
+}
+
+// OpenToCheck opens a definition as Open does, and also one whose instances cannot be told, because of what
+// is written in it. Only Check is of use then: it says all of what is wrong.
+func OpenToCheck(ctx context.Context, o Options) (*Project, error) {
 	p := &Project{o: o, sources: &facsimile.Sources{}}
 	var err error
 	if o.DefineDir != "" {
@@ -57,11 +69,10 @@ func Open(ctx context.Context, o Options) (*Project, error) {
 	p.root, p.fsys = root, root.FS()
 	p.definition, err = define.Load(p.fsys, p.sources, define.Options{SourceDir: p.sourceLabel})
 	if err != nil {
+		_ = root.Close() // nothing was done with it
 		return nil, err
 	}
-	if p.instances, err = p.definition.Instances(); err != nil {
-		return nil, err
-	}
+	p.instances, p.broken = p.definition.Instances()
 	p.name = p.findName(ctx)
 	return p, nil
 }

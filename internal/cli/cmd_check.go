@@ -48,7 +48,7 @@ func (a *app) check(ctx context.Context, args []string) error {
 		}
 		instances = append(instances, in)
 	}
-	return a.with(ctx, func(p *project.Project) error {
+	return a.withOpened(ctx, project.OpenToCheck, func(p *project.Project) error {
 		findings, err := p.Check(ctx, instances...)
 		if err != nil {
 			return err

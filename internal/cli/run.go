@@ -89,7 +89,11 @@ func (a *app) makeUI() {
 
 // with opens the definition, does f and tells what the user must know, also when f fails.
 func (a *app) with(ctx context.Context, f func(p *project.Project) error) error {
-	p, err := project.Open(ctx, a.options())
+	return a.withOpened(ctx, project.Open, f)
+}
+
+func (a *app) withOpened(ctx context.Context, open func(context.Context, project.Options) (*project.Project, error), f func(p *project.Project) error) error {
+	p, err := open(ctx, a.options())
 	if err != nil {
 		return err
 	}
