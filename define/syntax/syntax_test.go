@@ -99,6 +99,12 @@ func TestParseRefuses(t *testing.T) {
 		{"yaml unknown alias", "a: *q\n", YAML, `x:1:4: unknown anchor 'q' referenced`, ""},
 		{"yaml unquoted reference", "a: {{ b }}\n", YAML, `x:1:5: a key that is not text`, "quote"},
 		{"yaml unquoted reference, more", "a: {{ b }}:1\n", YAML, `x:1:11: did not find expected key while parsing a block mapping`, "quote"},
+		{"yaml unquoted reference, in a block", "a: 1\nb:\n  c: 1\n  url: {{ instance.greeting }}/x\n  d: 2\n", YAML,
+			`x:4:31: did not find expected key while parsing a block mapping (it began at line 3)`, "quote a value that starts with a brace"},
+		{"yaml indentation", "a:\n  b: 1\n c: 2\n", YAML, `x:3:2: did not find expected key while parsing a block mapping (it began at line 1)`, "indentation"},
+		{"yaml colon in a value", "a: 1\nb: x: y\n", YAML, `x:2:5: mapping values are not allowed in this context`, `": "`},
+		{"yaml quoted reference, another fault", "a:\n  b: \"{{ x }}\"\n c: 2\n", YAML,
+			`x:3:2: did not find expected key while parsing a block mapping (it began at line 1)`, "indentation"},
 		{"yaml tag", "a: !foo 3\n", YAML, `x:1:4: the tag !foo does not belong here`, ""},
 		{"yaml wrong tag", "a: !!int x\n", YAML, `x:1:4: "x" is not of the type that its tag !!int says`, ""},
 		{"yaml infinity", "a: .inf\n", YAML, `x:1:4: .inf is not a number that a definition can hold`, ""},
@@ -136,6 +142,20 @@ func TestParseRefuses(t *testing.T) {
 				t.Errorf("hint %q lacks %q", problems[0].Hint, test.hint)
 			}
 		})
+	}
+}
+
+// What is found far from where it began has both places.
+func TestFaultHasBothPlaces(t *testing.T) {
+	for text, want := range map[string]string{
+		"a: 1\nb:\n  c: 1\n  url: {{ x }}/x\n": "[x:4:15 x:3:3]",
+		"b:\n  url: {{ x }}/x\n  c: 1\n":       "[x:2:15]",
+		"a: [1\n":                              "[x:1:4 x:2:1]",
+	} {
+		_, problems := parse(YAML, text)
+		if got := fmt.Sprint(problems[0].At); got != want {
+			t.Errorf("%q is at %s, want %s", text, got, want)
+		}
 	}
 }
 

@@ -75,24 +75,60 @@ func (r *reader) yamlFault(err error) {
 			began = r.clamp(e.ContextMark.Line, e.ContextMark.Column)
 		}
 	}
-	line := r.sources.Position(at).Text
-	if !began.IsZero() && began.Line != at.Line { // the later line is rarely the one to mend
-		at, msg = began, fmt.Sprintf("%s (found at line %d)", msg, at.Line)
-		line = r.sources.Position(at).Text
+	places := []facsimile.Origin{at}
+	if !began.IsZero() && began.Line != at.Line {
+		places = r.ordered(at, began, msg)
+		where := "found"
+		if places[0] == at {
+			where = "it began"
+		}
+		msg = fmt.Sprintf("%s (%s at line %d)", msg, where, places[1].Line)
 	}
+	line := r.sources.Position(places[0]).Text
 	before, _, tab := strings.Cut(line, "\t")
 	switch {
 	case tab && strings.Trim(before, " ") == "":
 		msg, hint = "a tab in the indentation", "indent YAML with spaces"
 	case strings.Contains(msg, "max depth"):
-		r.tooDeep(at)
+		r.tooDeep(places[0])
 		return
-	case strings.Contains(line, "{{") || strings.Contains(line, "{%"):
+	case startsWithBraces(line):
 		hint = "quote a value that starts with a brace: \"{{ … }}\""
 	case strings.Contains(msg, "cannot start any token"):
 		hint = "quote a value that starts with @, ` or %"
+	case strings.Contains(msg, "did not find expected key"), strings.Contains(msg, "mapping values are not allowed"):
+		hint = "look at the indentation; a value with \": \" in it, or with text behind a quote, needs quotes around all of it"
 	}
-	r.fail(at, msg, hint)
+	r.fail(places[0], msg, hint, places[1:]...)
+}
+
+// ordered puts the place to mend first, of where a fault was found and where what is wrong
+// began. In a block, whose end is its indentation, that is the first, and for what is never
+// closed the other; an unquoted reference is the cause wherever it stands.
+func (r *reader) ordered(found, began facsimile.Origin, msg string) []facsimile.Origin {
+	text := func(o facsimile.Origin) string { return r.sources.Position(o).Text }
+	switch {
+	case startsWithBraces(text(found)):
+	case startsWithBraces(text(began)), !strings.Contains(msg, "while parsing a block"):
+		return []facsimile.Origin{began, found}
+	}
+	return []facsimile.Origin{found, began}
+}
+
+// startsWithBraces reports whether a value on the line starts with {{ or {%, unquoted.
+func startsWithBraces(line string) bool {
+	for _, braces := range []string{"{{", "{%"} {
+		before, _, ok := strings.Cut(line, braces)
+		trimmed := strings.TrimRight(before, " ")
+		switch {
+		case !ok:
+		case trimmed == "", strings.HasSuffix(trimmed, "["), strings.HasSuffix(trimmed, ","):
+			return true
+		case trimmed != before && (strings.HasSuffix(trimmed, ":") || strings.HasSuffix(trimmed, "-")):
+			return true
+		}
+	}
+	return false
 }
 
 // clamp is a place that the library gave, held inside the text: at the end of a file it points
