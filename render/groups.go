@@ -43,7 +43,7 @@ func (g group) skips(rel string) bool {
 
 // attributes gives a file the mode and owner of its group. A file with a secret in it is for
 // its owner alone unless the group says otherwise, and never for everybody.
-func (g group) attributes(f *facsimile.File) error {
+func (g group) attributes(f *facsimile.File) *facsimile.Error {
 	if f.Secret {
 		f.Mode &= 0o700
 	}

@@ -232,6 +232,9 @@ func (r *part) put(by string, g group, item *release.Item) error {
 	}
 	if f.Type == facsimile.RegularFile {
 		if err := g.attributes(f); err != nil {
+			if !g.at.IsZero() {
+				err = err.WithAt(r.in.Sources.Position(g.at))
+			}
 			return err
 		}
 	}

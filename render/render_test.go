@@ -193,7 +193,7 @@ func TestWorldReadableSecretIsRefused(t *testing.T) {
 	p := simple("{type: tmpl, dir: tmpl, mode: '0644'}")
 	p.files["tmpl/_ALL_/_DEPLOY_/etc/key"] = "{{ module.api.password }}"
 	_, err := p.render(t)
-	if err == nil || !strings.Contains(err.Error(), "etc/key has a secret in it") {
+	if err == nil || !strings.HasPrefix(err.Error(), "facsimile.yaml:4:20: etc/key has a secret in it") {
 		t.Errorf("got %v", err)
 	}
 	p = simple("{type: tmpl, dir: tmpl, mode: '0640', group: shop}")

@@ -9,6 +9,7 @@ import (
 
 	facsimile "facsimile.dev/facsimile"
 	"facsimile.dev/facsimile/define"
+	"facsimile.dev/facsimile/jinja"
 	"facsimile.dev/facsimile/state"
 )
 
@@ -291,9 +292,26 @@ func (v *View) number(c *Context, path facsimile.Path, val facsimile.Value, leas
 	}
 	i, ok := j.AsInt64()
 	if !ok || i < int64(least) || i > int64(most) {
-		return 0, v.fault(val.Origin(), "%s is %s, want a whole number from %d to %d", path, val.Kind(), least, most)
+		return 0, v.fault(val.Origin(), "%s is %s, want a whole number from %d to %d", path, c.inWords(path, j, val), least, most)
 	}
 	return int(i), nil
+}
+
+// inWords names what a value of the definition gave: itself where it is short and no secret,
+// else what kind of value it is.
+func (c *Context) inWords(path facsimile.Path, j jinja.Value, val facsimile.Value) string {
+	w := writer{c: c, hide: true}
+	got, err := w.result(path, j, val.Origin())
+	if err != nil {
+		return val.Kind().String()
+	}
+	switch got.Kind() {
+	case facsimile.Bool, facsimile.Int, facsimile.Float, facsimile.String:
+		if text, err := got.MarshalJSON(); err == nil && len(text) <= 40 {
+			return string(text)
+		}
+	}
+	return got.Kind().String()
 }
 
 // Home of a node, absolute. See Context.Home.

@@ -518,3 +518,22 @@ func TestHomesThatAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestWrongNumbersAreNamed(t *testing.T) {
+	for number, want := range map[string]string{
+		"-1":                     "is -1, want a whole number from 0 to 10000",
+		"1.5":                    "is 1.5, want a whole number from 0 to 10000",
+		"many":                   `is "many", want a whole number from 0 to 10000`,
+		`"{{ instance.n }}"`:     "is -7, want a whole number from 0 to 10000",
+		"[1]":                    "is a list, want a whole number from 0 to 10000",
+		"10001":                  "is 10001, want a whole number from 0 to 10000",
+		strings.Repeat("x", 100): "is a string, want a whole number from 0 to 10000",
+	} {
+		_, err := viewtest.Try(map[string]string{
+			"facsimile.yaml": "name: shop\nhome: /srv/shop\nn: -7\nmodules: {api: {service: {exec: x, n_instances: " + number + "}}}\n", "define/one.yaml": "x: 1\n",
+		}, "one", nil)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", number, err, want)
+		}
+	}
+}
