@@ -122,7 +122,7 @@ func each(ctx context.Context, d *Deployer, phase Phase, limit time.Duration, se
 			d.tell(Event{Node: s.Name, Phase: phase})
 			err := within(ctx, limit, func(ctx context.Context) error { return do(ctx, s) })
 			if err != nil {
-				s.err = fmt.Errorf("%s: %w", phase, err)
+				s.err = &phaseError{phase, err}
 			}
 			e := Event{Node: s.Name, Phase: phase, Done: true, Err: err}
 			if phase == PhaseStage {
@@ -135,6 +135,21 @@ func each(ctx context.Context, d *Deployer, phase Phase, limit time.Duration, se
 	_ = group.Wait() // errors are in the seats, since all of them are wanted
 	return slices.DeleteFunc(slices.Clone(seats), func(s *seat) bool { return s.err == nil })
 }
+
+// phaseError says in which phase a call to a node failed.
+type phaseError struct {
+	phase Phase
+	err   error
+}
+
+// Error names the phase once, also where a node behind a connection named it already.
+func (e *phaseError) Error() string {
+	prefix := string(e.phase) + ": "
+	return prefix + strings.TrimPrefix(e.err.Error(), prefix)
+}
+
+// Unwrap gives the error without the phase.
+func (e *phaseError) Unwrap() error { return e.err }
 
 // within runs do with a deadline, and says so where that was what ended it.
 func within(ctx context.Context, limit time.Duration, do func(context.Context) error) error {

@@ -1,6 +1,8 @@
 package deploy
 
 import (
+	"context"
+	"errors"
 	"testing"
 
 	facsimile "facsimile.dev/facsimile"
@@ -89,6 +91,22 @@ func TestConfirmedStack(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%q leaves %q, want %q", history, got, want)
+		}
+	}
+}
+
+func TestThePhaseIsSaidOnce(t *testing.T) {
+	for said, want := range map[string]string{
+		"no route":             "look: no route",
+		"look: no route":       "look: no route",
+		"lookup app1: no host": "look: lookup app1: no host",
+		"looking":              "look: looking",
+	} {
+		d := &Deployer{opt: Options{Parallel: 1, Timeouts: Timeouts{}.orDefaults()}}
+		cause := errors.New(said)
+		failed := each(t.Context(), d, PhaseLook, d.opt.Timeouts.Look, []*seat{{}}, func(context.Context, *seat) error { return cause })
+		if len(failed) != 1 || failed[0].err.Error() != want || errors.Unwrap(failed[0].err) != cause { //nolint:errorlint // undo takes the phase off
+			t.Errorf("%q is told as %v", said, failed)
 		}
 	}
 }
