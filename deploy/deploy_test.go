@@ -295,6 +295,9 @@ func TestVerify(t *testing.T) {
 	if err != nil || st.Nodes[0].Error == "" || st.Nodes[1].Release != one.Digest || st.Nodes[1].Epoch != 1 || st.Nodes[1].Region != "eu" {
 		t.Errorf("status %+v, %v", st, err)
 	}
+	if order, err := f.deployer().Standing(context.Background()); err != nil || order.Release != one.Digest {
+		t.Errorf("what stands on those that answer: %+v, %v", order, err)
+	}
 	f.ways["app1"].reset(nil)
 	f.names = f.names[:1]
 	if v := verify(facsimile.Digest{}); v.Total != 2 || v.Nodes[1].Node != "app2" || !strings.Contains(v.Nodes[1].Error, "left the definition") {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	facsimile "facsimile.dev/facsimile"
+	"facsimile.dev/facsimile/node"
 )
 
 // Status asks each node what it runs. That a node does not answer is no error.
@@ -33,6 +34,20 @@ func (d *Deployer) Status(ctx context.Context) (Status, error) {
 		st.Nodes[i] = n
 	}
 	return st, ctx.Err()
+}
+
+// Standing asks all nodes and gives the newest order that any of them runs; zero where none that
+// answers runs any. That a node does not answer is no error.
+func (d *Deployer) Standing(ctx context.Context) (node.Order, error) {
+	seats := d.seats()
+	failed := each(ctx, d, PhaseLook, d.opt.Timeouts.Look, seats, func(ctx context.Context, s *seat) (err error) {
+		if s.before, err = s.Node.Look(ctx, facsimile.Digest{}); err != nil {
+			return err
+		}
+		return d.checkOwner(s.Name, s.before.Owner)
+	})
+	answered := slices.DeleteFunc(seats, func(s *seat) bool { return slices.Contains(failed, s) })
+	return standing(answered), ctx.Err()
 }
 
 func sortByNode[T any](list []T, of func(T) facsimile.Node) {
