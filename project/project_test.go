@@ -216,3 +216,54 @@ func TestTwoBuildsAtOnce(t *testing.T) {
 	}
 	group.Wait()
 }
+
+// Where the state was lost, nothing new is generated beside what the nodes run with.
+func TestALostStateIsNotBegunAnew(t *testing.T) {
+	p, dir := begin(t, nil)
+	if _, err := p.Deploy(t.Context(), "dev", project.DeployOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	lost := filepath.Join(dir, ".facsimile", "state")
+	if err := os.Rename(lost, filepath.Join(dir, "aside")); err != nil {
+		t.Fatal(err)
+	}
+	again := func() error {
+		other := open(t, dir, func(o *project.Options) { o.ConfigDir = filepath.Join(filepath.Dir(dir), "config") })
+		_, err := other.Deploy(t.Context(), "dev", project.DeployOptions{})
+		return err
+	}
+	err := again()
+	var e *facsimile.Error
+	if !errors.As(err, &e) || e.Outcome != facsimile.Refused || !strings.Contains(e.Msg, "the nodes of dev run state sha256:") ||
+		!strings.Contains(e.Msg, "tester@desk") || !strings.Contains(e.Hint, lost) {
+		t.Fatalf("got %v", err)
+	}
+	if entries, err := os.ReadDir(filepath.Join(lost, "dev")); err == nil && len(entries) > 0 {
+		t.Errorf("a state was begun: %v", entries)
+	}
+	if err := os.RemoveAll(lost); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, "aside"), lost); err != nil {
+		t.Fatal(err)
+	}
+	if err := again(); err != nil {
+		t.Errorf("with the state back: %v", err)
+	}
+}
+
+// A node that does not answer is no sign of a lost state: the rollout itself refuses it.
+func TestTheFirstDeploymentToANodeThatIsDown(t *testing.T) {
+	p, dir := begin(t, nil)
+	write(t, filepath.Join(dir, "run", "dev1"), "no folder")
+	_, err := p.Deploy(t.Context(), "dev", project.DeployOptions{})
+	if outcome(err) != facsimile.Refused || !strings.Contains(err.Error(), "failed on node dev1") {
+		t.Fatalf("got %v", err)
+	}
+	if err := os.Remove(filepath.Join(dir, "run", "dev1")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Deploy(t.Context(), "dev", project.DeployOptions{}); err != nil {
+		t.Errorf("once it answers: %v", err)
+	}
+}

@@ -3,6 +3,7 @@ package project
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	facsimile "facsimile.dev/facsimile"
@@ -51,7 +52,11 @@ func (p *Project) Deploy(ctx context.Context, in facsimile.Instance, o DeployOpt
 }
 
 func (i *instance) deploy(ctx context.Context, o DeployOptions) (Result, error) {
-	if _, err := i.deployer(o); err != nil { // before anything is generated or built
+	first, err := i.deployer(DeployOptions{}) // before anything is generated or built, and nothing to tell
+	if err != nil {
+		return Result{}, err
+	}
+	if err := i.checkLost(ctx, first); err != nil {
 		return Result{}, err
 	}
 	m, err := i.build(ctx, "facs deploy "+string(i.name), o.Say)
@@ -63,6 +68,22 @@ func (i *instance) deploy(ctx context.Context, o DeployOptions) (Result, error) 
 		return Result{}, err
 	}
 	return d.Deploy(ctx, m.release, o.Why)
+}
+
+// checkLost refuses to begin a state where the nodes run with another, before it is generated: a
+// new one beside the lost one only confuses whoever gets that back. Nodes that do not answer are
+// left to the rollout, which refuses them.
+func (i *instance) checkLost(ctx context.Context, d *deploy.Deployer) error {
+	if i.states.own.Head() != (state.Head{}) {
+		return nil
+	}
+	order, err := d.Standing(ctx)
+	if err != nil || order.StateHead == "" || i.knowsHead(order.StateHead) {
+		return err
+	}
+	return facsimile.Errorf(facsimile.Refused, "the nodes of %s run state %.19s, deployed by %s in epoch %d, and there is no state of %s here: nothing was generated",
+		i.name, order.StateHead, order.Who, order.Epoch, i.name).
+		WithHint("get %s from where it was made, by version control or a backup", filepath.Join(i.project.topDir(), "state"))
 }
 
 // Rollback rolls out an older release: the one named, by digest or an unambiguous beginning of
