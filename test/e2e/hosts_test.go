@@ -110,10 +110,10 @@ func testHome(t *testing.T, s *site) {
 		cause: s.script("chown -R root " + siteHome), heal: s.undo("chown -R deploy " + siteHome),
 		says: []string{siteHome, "belongs to root", "permission denied"}, hint: []string{"let deploy (uid 1000) write"}, check: "home",
 	})
-	s.suffer(t, fault{ // what is below is ours, so that it shows at the switch only
+	s.suffer(t, fault{ // what is below is ours, but the link to the live release is not
 		name:  "that nobody may switch",
-		cause: s.script("chown root " + siteHome), heal: s.undo("chown deploy " + siteHome), status: 4,
-		says: []string{siteHome, "permission denied", "all nodes are back as they were"}, check: "home",
+		cause: s.script("chown root " + siteHome), heal: s.undo("chown deploy " + siteHome),
+		says: []string{siteHome, "permission denied", "nothing was changed"}, hint: []string{"let deploy (uid 1000) write to " + siteHome}, check: "home",
 	})
 	s.suffer(t, fault{
 		name:  "that can only be read",
