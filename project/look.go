@@ -229,6 +229,27 @@ func (p *Project) Check(ctx context.Context, instances ...facsimile.Instance) ([
 	return out, nil
 }
 
+// Warnings are what Check would warn of in the layers of one instance, without a look at references and
+// templates: so much is cheap enough before a deployment. Of an instance that cannot be read there are none,
+// since whoever needs it says what is wrong.
+func (p *Project) Warnings(ctx context.Context, in facsimile.Instance) []*facsimile.Error {
+	if p.known(in) != nil {
+		return nil
+	}
+	resolved, err := p.definition.Resolve(ctx, in, "", nil)
+	if err != nil {
+		return nil
+	}
+	layers := resolved.Layers()
+	var out []*facsimile.Error
+	for _, f := range p.definition.Check(ctx) {
+		if f.Warning && (len(f.Error.At) == 0 || slices.Contains(layers, f.Error.At[0].Layer)) {
+			out = append(out, f.Error)
+		}
+	}
+	return out
+}
+
 // problems are the errors in an error, as people read them.
 func problems(err error) []*facsimile.Error {
 	var many facsimile.Problems

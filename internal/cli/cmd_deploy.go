@@ -47,6 +47,7 @@ func (a *app) deploy(ctx context.Context, name string, o deployOptions) error {
 		return err
 	}
 	return a.with(ctx, func(p *project.Project) error {
+		a.warn(ctx, p, in)
 		if err := a.confirm(ctx, p, in, "deploy"); err != nil {
 			return err
 		}

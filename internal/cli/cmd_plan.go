@@ -59,6 +59,7 @@ func (a *app) plan(ctx context.Context, name string, o planOptions) error {
 		return err
 	}
 	return a.with(ctx, func(p *project.Project) error {
+		a.warn(ctx, p, in)
 		doc, err := a.makePlan(ctx, p, in)
 		if err != nil {
 			return err

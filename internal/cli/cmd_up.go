@@ -41,6 +41,7 @@ func (a *app) up(ctx context.Context, name string, o upOptions) error {
 		return err
 	}
 	return a.with(ctx, func(p *project.Project) error {
+		a.warn(ctx, p, in)
 		end := a.ui.Progress()
 		defer end()
 		options := project.UpOptions{

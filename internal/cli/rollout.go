@@ -35,6 +35,27 @@ func (a *app) deployOptions() project.DeployOptions {
 	}
 }
 
+// warnedOf is the number of warnings that are told before a deployment.
+const warnedOf = 5
+
+// warn tells what of the definition works and was probably not meant, before it is on the nodes.
+func (a *app) warn(ctx context.Context, p *project.Project, in facsimile.Instance) {
+	if a.global.quiet || a.ui.Format() == ui.JSON {
+		return
+	}
+	for i, w := range p.Warnings(ctx, in) {
+		if i == warnedOf {
+			a.ui.Remark("there are more warnings: facs check " + string(in) + " shows them all")
+			return
+		}
+		text := "warning: " + w.Error()
+		if w.Hint != "" {
+			text += " (" + w.Hint + ")"
+		}
+		a.ui.Remark(text)
+	}
+}
+
 // stepOf says in words how a phase goes on one node.
 func stepOf(e project.Progress) ui.Step {
 	s := ui.Step{Node: string(e.Node), Done: e.Done, Err: e.Err}
