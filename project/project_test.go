@@ -1,6 +1,7 @@
 package project_test
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"os"
@@ -265,5 +266,28 @@ func TestTheFirstDeploymentToANodeThatIsDown(t *testing.T) {
 	}
 	if _, err := p.Deploy(t.Context(), "dev", project.DeployOptions{}); err != nil {
 		t.Errorf("once it answers: %v", err)
+	}
+}
+
+// Whoever interrupts a checkout is not told of a place in the definition.
+func TestAnInterruptedCheckoutHasNoPlace(t *testing.T) {
+	p, dir := begin(t, nil)
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "facsimile.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, file, string(text)+"\nprojects:\n  api: {repo: ../api, version: 1.0.0}\n")
+	p = open(t, dir, func(o *project.Options) { o.ConfigDir = filepath.Join(filepath.Dir(dir), "config") })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.Build(ctx, "dev", nil); err != context.Canceled { //nolint:errorlint // bare: with no place
+		t.Errorf("build: %#v", err)
+	}
+	if _, err := p.Deploy(ctx, "dev", project.DeployOptions{}); err != context.Canceled { //nolint:errorlint // bare: with no place
+		t.Errorf("deploy: %#v", err)
 	}
 }
