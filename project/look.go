@@ -8,6 +8,7 @@ import (
 
 	facsimile "facsimile.dev/facsimile"
 	"facsimile.dev/facsimile/define"
+	"facsimile.dev/facsimile/deploy"
 )
 
 // ListKinds are the kinds of things that List lists.
@@ -245,6 +246,49 @@ func (p *Project) Warnings(ctx context.Context, in facsimile.Instance) []*facsim
 	for _, f := range p.definition.Check(ctx) {
 		if f.Warning && (len(f.Error.At) == 0 || slices.Contains(layers, f.Error.At[0].Layer)) {
 			out = append(out, f.Error)
+		}
+	}
+	return out
+}
+
+// Restorable gives what Rollback could put back: the rollouts of the history that succeeded and whose release is
+// still in the store here, the newest of each release. The live one, which is the newest that succeeded, is only
+// among them when a later rollout failed, so that nodes may not have it.
+func (p *Project) Restorable(ctx context.Context, in facsimile.Instance) ([]Rollout, error) {
+	entries, err := p.History(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	store, err := p.releases()
+	if err != nil {
+		return nil, err
+	}
+	records, err := store.Releases(in)
+	if err != nil && len(records) == 0 { // beside others a damaged one is no reason to give up
+		return nil, err
+	}
+	here := map[facsimile.Digest]bool{}
+	for _, r := range records {
+		here[r.Digest] = true
+	}
+	return restorable(entries, here), nil
+}
+
+func restorable(entries []Rollout, here map[facsimile.Digest]bool) []Rollout {
+	out := []Rollout{}
+	taken := map[facsimile.Digest]bool{}
+	whole := true
+	for _, e := range entries {
+		switch {
+		case e.Result == deploy.EndFailed && len(taken) == 0:
+			whole = false
+		case e.Result != deploy.EndDone || taken[e.Digest]:
+		default:
+			live := len(taken) == 0 && whole
+			taken[e.Digest] = true
+			if !live && here[e.Digest] {
+				out = append(out, e)
+			}
 		}
 	}
 	return out

@@ -61,11 +61,17 @@ func (a *app) rollback(ctx context.Context, args []string, o rollbackOptions) er
 
 // rollbackTargets shows what could be put back.
 func (a *app) rollbackTargets(ctx context.Context, p *project.Project, in facsimile.Instance) error {
-	entries, err := p.History(ctx, in)
+	entries, err := p.Restorable(ctx, in)
 	if err != nil {
 		return err
 	}
-	return a.ui.Print(entries, func(page *ui.Page) { historyText(page, in, entries) })
+	return a.ui.Print(entries, func(page *ui.Page) {
+		if len(entries) == 0 {
+			page.Line("There is no release that could be put back on %s.", in)
+			return
+		}
+		historyText(page, in, entries)
+	})
 }
 
 // releases completes the digest of a release.
