@@ -11,23 +11,28 @@ import (
 )
 
 // Check looks for everything that is wrong with any file or instance of the definition: errors
-// of syntax and structure, values without an order, near misses of known keys, homes that two
-// instances claim. The own sources of projects are not looked at. Findings come by file, then
+// of syntax and structure, values without an order, near misses of known keys, overlays of
+// nodes that no instance has, homes that two instances claim. The own sources of projects are not looked at. Findings come by file, then
 // by instance.
 func (d *Definition) Check(ctx context.Context) []Finding {
-	c := &checker{d: d, seen: map[string]bool{}, homes: map[[2]string]claim{}}
+	c := &checker{d: d, seen: map[string]bool{}, homes: map[[2]string]claim{}, names: names{byPlace: map[facsimile.Origin]*overlayKey{}}}
 	c.files()
 	infos, err := d.Instances()
 	c.errors(asProblems(err))
+	c.failed = err != nil
 	for _, info := range infos {
 		if ctx.Err() != nil {
 			c.errors(asProblems(ctx.Err()))
+			c.failed = true
 			break
 		}
 		if !info.Abstract {
 			c.instance(ctx, info, infos)
 			d.forget(info.Name) // not all instances are held in memory at once
 		}
+	}
+	if !c.failed {
+		c.unused()
 	}
 	return c.findings
 }
@@ -38,6 +43,8 @@ type checker struct {
 	findings []Finding
 	seen     map[string]bool
 	homes    map[[2]string]claim // host and home
+	names    names
+	failed   bool // an instance could not be read: what it uses is not known
 }
 
 // claim is a node of an instance that has some home.
@@ -92,8 +99,12 @@ func (c *checker) instance(ctx context.Context, info InstanceInfo, infos []Insta
 	t, err := c.d.Topology(ctx, in)
 	if err != nil {
 		c.errors(asProblems(err))
+		c.failed = true
 		return
 	}
+	overlays := c.d.topologyOf(ctx, in).overlays
+	c.names.collect(overlays)
+	c.regions(overlays)
 	projects := []facsimile.Project{""}
 	for _, p := range t.Projects {
 		projects = append(projects, p.Name)

@@ -142,6 +142,23 @@ home: ./run
 deploy: {nodes: {a: [n1, n2, n3]}}
 nodes: {"*": {transport: local}, n3: {home: "./run/{{ node.name }}"}}
 `, `define/p.yaml:1:7 define/p.yaml:1:7: the nodes n1 and n2 of "p" both claim ./run on this machine [give each a home of its own: {{ node.name }} may stand in it]`},
+		{"overlays of nothing", `
+-- facsimile.yaml --
+name: shop
+regions: {eu-west: {x: 1}, zone1: {x: 2}}
+targets: {frontend: {x: 1}, fronted: {x: 2}, later: {x: 3}}
+nodes: {"app*": {x: 1}, "ap[1:2]": {x: 1}, p1: {y: 1, region: eu-wets}, pp1: {y: 2}, nowhere: {y: 3}}
+-- define/a.yaml --
+deploy: {nodes: {frontend: [p1]}}
+-- define/b.yaml --
+deploy: {nodes: {db: [app1]}}
+nodes: {app1: {region: zone2}}
+-- define/c.yaml --
+`, `warning facsimile.yaml:4:63: regions has no "eu-wets" [did you mean eu-west? If not, write eu-wets: {} under regions]
+warning facsimile.yaml:4:25: no instance has a node "ap[1:2]" [name nodes that stand under deploy.nodes, or leave it out]
+warning facsimile.yaml:4:73: no instance has a node "pp1" [did you mean app1, p1?]
+warning facsimile.yaml:4:86: no instance has a node "nowhere" [name nodes that stand under deploy.nodes, or leave it out]
+warning facsimile.yaml:3:29: no instance has a target "fronted" [did you mean frontend?]`},
 		{"targets that are kept", `
 -- facsimile.yaml --
 name: shop

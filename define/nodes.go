@@ -131,6 +131,7 @@ func (t *topologyReader) readPlace(list []overlay) NodeDecl {
 			t.fail(err.Error(), "", v.Get("region").Origin())
 		}
 		n.Region = facsimile.Region(region)
+		t.overlays.regionAt[n.Region] = v.Get("region").Origin()
 	}
 	switch transport := Transport(t.text(v.Get("transport"), "transport")); transport {
 	case SSH, Rsync, Local:

@@ -33,6 +33,9 @@ type overlays struct {
 	patterns []patternOverlay
 	exact    map[facsimile.Node]overlay
 	places   map[facsimile.Node]overlay // region, transport, home and ssh under an exact name
+
+	keys     struct{ nodes, targets []*place } // as they are written
+	regionAt map[facsimile.Region]facsimile.Origin
 }
 
 // patternOverlay is one key of nodes that may name several.
@@ -152,19 +155,21 @@ func notInPlaces(name string) bool {
 // readOverlays collects the overlays of the layers of an instance.
 func (t *topologyReader) readOverlays() *overlays {
 	o := &overlays{topology: t.topology, regions: map[facsimile.Region]overlay{}, targets: map[facsimile.Target]overlay{},
-		exact: map[facsimile.Node]overlay{}, places: map[facsimile.Node]overlay{}}
+		exact: map[facsimile.Node]overlay{}, places: map[facsimile.Node]overlay{},
+		regionAt: map[facsimile.Region]facsimile.Origin{}}
 	for _, p := range t.placesOf("regions") {
 		if name, err := facsimile.ParseName("region", p.name); t.good(err, p) {
 			o.regions[facsimile.Region(name)] = t.overlay(rankRegion, "region", p)
 			t.topology.Regions = append(t.topology.Regions, facsimile.Region(name))
 		}
 	}
-	for _, p := range t.placesOf("targets") {
+	o.keys.targets, o.keys.nodes = t.placesOf("targets"), t.placesOf("nodes")
+	for _, p := range o.keys.targets {
 		if name, err := facsimile.ParseName("target", p.name); t.good(err, p) {
 			o.targets[facsimile.Target(name)] = t.overlay(rankTarget, "target", p)
 		}
 	}
-	for _, p := range t.placesOf("nodes") {
+	for _, p := range o.keys.nodes {
 		pat, err := parsePattern(p.name)
 		if !t.good(err, p) {
 			continue
