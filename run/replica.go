@@ -144,11 +144,7 @@ func (r *replica) watch(cmd *exec.Cmd, exited <-chan struct{}, deadline time.Tim
 	for {
 		select {
 		case <-exited:
-			a := attempt{reason: r.session.family.bury(cmd, r.Name, time.Time{})}
-			if !healthySince.IsZero() {
-				a.healthyFor = time.Since(healthySince)
-			}
-			return a
+			return r.ended(cmd, healthySince)
 		case <-r.quit:
 			return attempt{reason: r.stop(cmd, exited), stopped: true}
 		case <-question.C:
@@ -158,9 +154,7 @@ func (r *replica) watch(cmd *exec.Cmd, exited <-chan struct{}, deadline time.Tim
 			case err == nil && closed(exited): // it ended in the meantime
 			case err == nil:
 				failures, pause = 0, r.session.pace.steadyProbe
-				if healthySince.IsZero() {
-					healthySince = time.Now()
-				}
+				healthySince = orNow(healthySince)
 				r.healthy(cmd.Process.Pid)
 			case healthySince.IsZero() && !closed(r.ready) && time.Now().After(deadline):
 				r.stop(cmd, exited)
@@ -176,6 +170,22 @@ func (r *replica) watch(cmd *exec.Cmd, exited <-chan struct{}, deadline time.Tim
 			question.Reset(pause)
 		}
 	}
+}
+
+// ended is the attempt of a process that ended by itself.
+func (r *replica) ended(cmd *exec.Cmd, healthySince time.Time) attempt {
+	a := attempt{reason: r.session.family.bury(cmd, r.Name, time.Time{})}
+	if !healthySince.IsZero() {
+		a.healthyFor = time.Since(healthySince)
+	}
+	return a
+}
+
+func orNow(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Now()
+	}
+	return t
 }
 
 // firstQuestion is when a process is first asked for its health. One that cannot be asked has
