@@ -144,6 +144,12 @@ func (h *Host) refuseAccess(verb string, err error) error {
 		e.Msg += fmt.Sprintf("; %s belongs to %s and has the mode %s", where, userName(int(info.uid)), info.mode)
 		e = e.WithHint("choose another home for node %s, or let %s write to %s", h.name, userName(os.Geteuid()), where)
 	}
+	switch { // what no permission mends
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+		e = e.WithHint("make room under %s", where)
+	case errors.Is(err, unix.EROFS):
+		e = e.WithHint("%s is mounted read-only: mount it writable, or choose another home for node %s", where, h.name)
+	}
 	return e
 }
 

@@ -17,7 +17,7 @@ type Options struct {
 	TopDir     string            // in place of .facsimile beside the definition
 	ConfigDir  string            // the user's configuration folder, where keys are kept
 	Identities []string          // files with age or SSH keys, besides the one in ConfigDir
-	SSHKeys    []string          // files with private keys for hosts, besides the user's and the agent
+	SSHKeys    []string          // files with private keys for hosts, tried before the user's
 	SSHConfig  string            // in place of the user's and the system's SSH configuration
 	Environ    map[string]string // of the process
 	Who        string            // USER@HOST, for journals and history

@@ -58,7 +58,7 @@ func (g *globals) register(f *pflag.FlagSet, environ map[string]string) {
 	f.Var(&choice[ui.ColorMode]{&g.color, []ui.ColorMode{ui.ColorAuto, ui.ColorAlways, ui.ColorNever}}, "color",
 		"`WHEN` to use colour: auto, always or never")
 	f.StringArrayVar(&g.identities, "identity", g.identities, "a `FILE` with an age or SSH key that opens secrets; may be given again (FACS_IDENTITY)")
-	f.StringArrayVar(&g.sshKeys, "ssh-key", g.sshKeys, "a `FILE` with a private key for hosts, in place of yours; may be given again (FACS_SSH_KEY)")
+	f.StringArrayVar(&g.sshKeys, "ssh-key", g.sshKeys, "a `FILE` with a private key for hosts, tried before yours; may be given again (FACS_SSH_KEY)")
 	f.StringVar(&g.sshConfig, "ssh-config", g.sshConfig, "the `FILE` to read in place of your SSH configuration (FACS_SSH_CONFIG)")
 	f.BoolVar(&g.frozen, "frozen", g.frozen, "refuse to generate what the state lacks; the default where CI is set")
 	f.BoolVarP(&g.quiet, "quiet", "q", false, "no progress and no remarks, only the answer and errors")
