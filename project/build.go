@@ -211,8 +211,7 @@ func (i *instance) writePart(dir string, p facsimile.Project, out render.Output)
 			if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 				return cannotWrite(to, err)
 			}
-			// Nothing here has to survive a power cut: every build makes it anew.
-			if err := errors.Join(os.WriteFile(to, f.content, 0o600), os.Chmod(to, f.mode)); err != nil {
+			if err := f.write(to); err != nil {
 				return cannotWrite(to, err)
 			}
 			if same {

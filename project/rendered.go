@@ -1,19 +1,41 @@
 package project
 
 import (
-	"bytes"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 
 	facsimile "facsimile.dev/facsimile"
+	"facsimile.dev/facsimile/release"
 	"facsimile.dev/facsimile/render"
 )
 
-// shownFile is a file as the operator finds it in RELEASE.
+// shownFile is a file as the operator finds it in RELEASE. Its content is read when it is written,
+// since all of them for all nodes are too much to hold at once.
 type shownFile struct {
-	content []byte
-	mode    fs.FileMode
+	sum  facsimile.Digest
+	mode fs.FileMode
+	open func() (io.ReadCloser, error)
+}
+
+// write makes the file, in a folder that is new. It is not brought to the disk: a build makes all
+// of RELEASE anew.
+func (f shownFile) write(path string) (err error) {
+	r, err := f.open()
+	if err != nil {
+		return err
+	}
+	content, err := io.ReadAll(r)
+	if err = errors.Join(err, r.Close()); err == nil {
+		err = os.WriteFile(path, content, 0o600)
+	}
+	if err != nil {
+		return err
+	}
+	return os.Chmod(path, f.mode) // exactly, whatever the umask
 }
 
 // maxShown is the most bytes of a shipped file that RELEASE repeats. Bigger ones are programs
@@ -36,7 +58,7 @@ func operatorFiles(p facsimile.Project, out render.Output) (map[string]map[facsi
 			if f.Secret {
 				mode = 0o600
 			}
-			add(f.Path, f.Node, shownFile{f.Content, mode})
+			add(f.Path, f.Node, shownFile{facsimile.DigestOf(f.Content), mode, release.Bytes(f.Content)})
 		}
 	}
 	for _, part := range out.Parts {
@@ -47,30 +69,28 @@ func operatorFiles(p facsimile.Project, out render.Output) (map[string]map[facsi
 			if item.File.Type != facsimile.RegularFile {
 				continue
 			}
-			content, err := readShown(item.Open)
+			sum, small, err := sumShown(item.Open)
 			if err != nil {
 				return nil, fmt.Errorf("cannot read %s: %w", item.File.Path, err)
 			}
-			if content != nil {
-				add("_DEPLOY_/"+item.File.Path, part.Node, shownFile{content, fs.FileMode(item.File.Mode & 0o777)})
+			if small {
+				add("_DEPLOY_/"+item.File.Path, part.Node, shownFile{sum, fs.FileMode(item.File.Mode & 0o777), item.Open})
 			}
 		}
 	}
 	return files, nil
 }
 
-// readShown reads a file of at most maxShown bytes; nil for a bigger one.
-func readShown(open func() (io.ReadCloser, error)) ([]byte, error) {
+// sumShown is the digest of a file of at most maxShown bytes; small is false for a bigger one.
+func sumShown(open func() (io.ReadCloser, error)) (sum facsimile.Digest, small bool, err error) {
 	r, err := open()
 	if err != nil {
-		return nil, err
+		return sum, false, err
 	}
 	defer r.Close()
-	content, err := io.ReadAll(io.LimitReader(r, maxShown+1))
-	if err != nil || len(content) > maxShown {
-		return nil, err
-	}
-	return content, nil
+	hash := sha256.New()
+	n, err := io.Copy(hash, io.LimitReader(r, maxShown+1))
+	return facsimile.Digest(hash.Sum(nil)), err == nil && n <= maxShown, err
 }
 
 // sameEverywhere reports whether all nodes have the file, with the same content.
@@ -83,7 +103,7 @@ func sameEverywhere(byNode map[facsimile.Node]shownFile, nodes int) bool {
 		if first == nil {
 			first = &f
 		}
-		if f.mode != first.mode || !bytes.Equal(f.content, first.content) {
+		if f.mode != first.mode || f.sum != first.sum {
 			return false
 		}
 	}
