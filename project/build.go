@@ -2,7 +2,6 @@ package project
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"time"
@@ -18,21 +17,12 @@ import (
 // Build makes the release of an instance: generates and commits what the state lacks, checks
 // out and builds the sources, renders, and stores.
 func (p *Project) Build(ctx context.Context, in facsimile.Instance, say func(string)) (Built, error) {
-	i, err := p.openToShip(ctx, in, say)
+	i, err := p.open(ctx, in, forShipping, say)
 	if err != nil {
 		return Built{}, err
 	}
 	made, err := i.build(ctx, "facs build "+string(in), say)
 	return made.built, err
-}
-
-// openToShip is open for shipping. An interruption of it has no place in the definition.
-func (p *Project) openToShip(ctx context.Context, in facsimile.Instance, say func(string)) (*instance, error) {
-	i, err := p.open(ctx, in, forShipping, say)
-	if errors.Is(err, context.Canceled) {
-		return nil, context.Canceled
-	}
-	return i, err
 }
 
 // made is a release with all that a rollout needs besides.

@@ -68,8 +68,17 @@ const (
 )
 
 // open reads an instance. It checks sources out where they are not there yet, and generates
-// nothing. say tells what takes time; it may be nil.
+// nothing. say tells what takes time; it may be nil. An interruption is told as such: it has no
+// place in the definition.
 func (p *Project) open(ctx context.Context, in facsimile.Instance, f freshness, say func(string)) (*instance, error) {
+	i, err := p.read(ctx, in, f, say)
+	if errors.Is(err, context.Canceled) {
+		return nil, context.Canceled
+	}
+	return i, err
+}
+
+func (p *Project) read(ctx context.Context, in facsimile.Instance, f freshness, say func(string)) (*instance, error) {
 	if err := p.known(in); err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ import (
 // Plan says what Deploy would change. Where the state lacks something there is no digest yet:
 // then the plan is empty and Pending says what is missing.
 func (p *Project) Plan(ctx context.Context, in facsimile.Instance, say func(string)) (Plan, Pending, error) {
-	i, err := p.openToShip(ctx, in, say)
+	i, err := p.open(ctx, in, forShipping, say)
 	if err != nil {
 		return Plan{}, Pending{}, err
 	}
@@ -44,7 +44,7 @@ func (p *Project) Plan(ctx context.Context, in facsimile.Instance, say func(stri
 
 // Deploy builds and rolls out.
 func (p *Project) Deploy(ctx context.Context, in facsimile.Instance, o DeployOptions) (Result, error) {
-	i, err := p.openToShip(ctx, in, o.Say)
+	i, err := p.open(ctx, in, forShipping, o.Say)
 	if err != nil {
 		return Result{}, err
 	}
